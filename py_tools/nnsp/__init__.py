@@ -1,0 +1,1 @@
+"""Streaming speech networks, from text to integers on a microcontroller."""

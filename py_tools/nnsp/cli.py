@@ -1,0 +1,35 @@
+"""How every command line tool starts and ends."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import NoReturn
+
+from nnsp.errors import UserError
+
+
+def run(main: Callable[[], None], on_interrupt: str = "stopped") -> NoReturn:
+    """Call a tool's ``main`` and exit with its status.
+
+    Parameters
+    ----------
+    main : callable
+        Parses ``sys.argv`` and does the work.
+    on_interrupt : str
+        What to tell a user who presses Ctrl-C: what is kept, and how to go on.
+
+    Notes
+    -----
+    Exit status: 0 done, 1 a `UserError` (one sentence on stderr), 130 Ctrl-C. Anything else is our
+    own mistake, and keeps its traceback.
+    """
+    tool = Path(sys.argv[0]).stem
+    try:
+        main()
+    except UserError as error:
+        print(f"{tool}: {error}", file=sys.stderr)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        print(f"\n{tool}: {on_interrupt}", file=sys.stderr)
+        sys.exit(130)
+    sys.exit(0)
