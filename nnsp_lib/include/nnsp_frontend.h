@@ -1,0 +1,38 @@
+/* Fixed-point analysis, features and synthesis around a network. */
+#ifndef NNSP_FRONTEND_H
+#define NNSP_FRONTEND_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "nnsp_status.h"
+#include "nnsp_table.h"
+
+typedef struct nnsp_frontend {
+    const nnsp_frontend_table *table;
+    int32_t *spectrum; /* [fft_size / 2 + 1][2] real, imaginary of the present frame */
+    int32_t *overlap;  /* [window_size] synthesis sum, Q(output_shift) */
+    int16_t *history;  /* [window_size] the last samples, oldest first */
+} nnsp_frontend;
+
+/* Bytes of state, a multiple of 8. */
+size_t nnsp_frontend_state_bytes(const nnsp_frontend_table *table);
+
+/* As nnsp_net_init. */
+nnsp_status nnsp_frontend_init(nnsp_frontend *frontend, const nnsp_frontend_table *table, void *state, size_t bytes);
+
+void nnsp_frontend_reset(nnsp_frontend *frontend);
+
+/* Take one hop of samples; the spectrum of the last window_size samples stands in frontend->spectrum. */
+void nnsp_frontend_analyse(nnsp_frontend *frontend, const int16_t *in);
+
+/* Normalised log2 energies of the present frame, Q12, in features[table->features]. */
+void nnsp_frontend_features(const nnsp_frontend *frontend, int16_t *features);
+
+/*
+ * Multiply the present spectrum by mask (Q15, [fft_size / 2 + 1], values 0..32767) and give one hop of samples, window_size - hop
+ * samples after they came in. The spectrum is used up.
+ */
+void nnsp_frontend_synthesise(nnsp_frontend *frontend, const int16_t *mask, int16_t *out);
+
+#endif

@@ -1,0 +1,91 @@
+/*
+ * The tables of a model: what a generated def_nn<id>_<name>.c fills in and the library reads.
+ * docs/numerics.md gives the rules behind every format here.
+ */
+#ifndef NNSP_TABLE_H
+#define NNSP_TABLE_H
+
+#include <stdint.h>
+
+/* Generated files test this, so that stale tables stop the build. Raise it with any change below. */
+#define NNSP_TABLE_VERSION 1
+
+/*
+ * Weights are stored in blocks of two rows (outputs) by eight columns (inputs): a0..a7 is the first row's run,
+ * b0..b7 the second's. Rows are padded to an even count and columns to a multiple of eight with zeros; blocks run along
+ * the columns first. The generated file names every block by this macro, so a target whose kernels want
+ * other bytes re-orders them here, at compile time, from the same file.
+ */
+#define NNSP_BLOCK_ROWS 2
+#define NNSP_BLOCK_COLS 8
+#define NNSP_BLOCK(a0, a1, a2, a3, a4, a5, a6, a7, b0, b1, b2, b3, b4, b5, b6, b7) \
+    a0, a1, a2, a3, a4, a5, a6, a7, b0, b1, b2, b3, b4, b5, b6, b7
+
+typedef enum nnsp_kind { NNSP_FC = 0, NNSP_LSTM = 1, NNSP_CONV1D = 2 } nnsp_kind;
+
+typedef enum nnsp_activation { NNSP_LINEAR = 0, NNSP_RELU6 = 1, NNSP_TANH = 2, NNSP_SIGMOID = 3 } nnsp_activation;
+
+typedef enum nnsp_feature_kind { NNSP_MEL = 0, NNSP_PSPEC = 1 } nnsp_feature_kind;
+
+/*
+ * One layer. With R rows (units; 4 * units for an LSTM, gates i, f, g, o in turn) and C columns (inputs;
+ * kernel_size * inputs for a conv1d, oldest frame first):
+ *   acc = bias[r] + sum weights[r][c] * x[c]               int32; the tables prove that no input overflows it
+ *   y   = saturate16((acc * multiplier[r] + 2^(shift-1)) >> shift)
+ * An LSTM adds recurrent[r] . h, times its own multiplier, before the one rounding.
+ * y is Q12 into tanh, Q11 into sigmoid, Q12 into relu6, Q(out_frac) for linear.
+ */
+typedef struct nnsp_layer {
+    const int8_t *weights;               /* blocks, values in [-127, 127] */
+    const int16_t *multiplier;           /* [R], 1..32767 */
+    const int32_t *bias;                 /* [R] */
+    const int8_t *recurrent;             /* LSTM only: blocks of R x units */
+    const int16_t *recurrent_multiplier; /* LSTM only: [R], 1..32767 */
+    uint16_t inputs;                     /* channels of one input frame */
+    uint16_t units;                      /* outputs */
+    uint16_t kernel_size;                /* frames a conv1d sees, 1 otherwise */
+    uint16_t strides;                    /* a conv1d gives an output every so many frames, 1 otherwise */
+    uint8_t kind;                        /* nnsp_kind */
+    uint8_t activation;                  /* nnsp_activation; tanh for an LSTM */
+    uint8_t in_frac;                     /* fraction bits of x, 0..15 */
+    uint8_t out_frac;                    /* fraction bits of the output: 15 tanh, sigmoid, LSTM; 12 relu6 */
+    uint8_t shift;                       /* 1..46 */
+} nnsp_layer;
+
+typedef struct nnsp_network {
+    const nnsp_layer *layers;
+    uint16_t layer_count;
+    uint16_t version;  /* NNSP_TABLE_VERSION */
+    uint32_t checksum; /* CRC-32 over the layers, see docs/numerics.md */
+} nnsp_network;
+
+/* Fixed-point short-time Fourier transform and features. F = fft_size, bins = F/2 + 1. */
+typedef struct nnsp_frontend_table {
+    const int16_t *window;     /* Q15 [window_size], analysis and synthesis alike */
+    const int32_t *twiddle;    /* Q31 [3F/4][2]: cos, -sin of 2 pi k / F */
+    const uint16_t *band_edge; /* mel: [features + 2] first bin of each segment; NULL for pspec */
+    const int16_t *rising;     /* mel: Q15 [bins] weight in the band whose rising side the bin is on; NULL for pspec */
+    const int32_t *mean;       /* Q16 [features] mean of log2 energy */
+    const int32_t *gain;       /* Q16 [features] 1 / deviation of log2 energy */
+    uint32_t rate;             /* samples per second */
+    uint16_t window_size;      /* samples, even */
+    uint16_t hop;              /* samples per frame */
+    uint16_t fft_size;         /* power of two, 64..4096 */
+    uint16_t features;         /* bands, or bins for pspec */
+    uint8_t feature_kind;      /* nnsp_feature_kind */
+    uint8_t window_shift;      /* windowed samples: Q30 >> window_shift */
+    uint8_t power_shift;       /* |X|^2 >> power_shift is in units of one int16 step squared */
+    uint8_t mask_shift;        /* masked bin: X * mask >> mask_shift */
+    uint8_t output_shift;      /* fraction bits of the overlap-add sum */
+    uint32_t checksum;         /* CRC-32 over the tables above */
+} nnsp_frontend_table;
+
+typedef struct nnsp_model {
+    const char *name;
+    const nnsp_frontend_table *frontend;
+    const nnsp_network *network;
+    uint32_t state_bytes; /* what nnsp_enhancer_init needs; the same on every target */
+    uint16_t id;
+} nnsp_model;
+
+#endif
