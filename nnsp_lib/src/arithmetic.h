@@ -1,0 +1,76 @@
+/*
+ * The rounding rules, each in one place (docs/numerics.md; their twins are in py_tools/nnsp/integer/arithmetic.py).
+ * Right shifts of negative numbers are arithmetic, as on every compiler that we build with.
+ * Built with NNSP_CHECKED, every result that does not fit is counted instead of passing unseen.
+ */
+#ifndef NNSP_ARITHMETIC_H
+#define NNSP_ARITHMETIC_H
+
+#include <stdint.h>
+
+#ifdef NNSP_CHECKED
+/* For tests alone, and so the one place where the library keeps a global. */
+typedef struct nnsp_checked_counts {
+    uint64_t overflows;   /* results that the proofs in the tables rule out */
+    uint64_t saturations; /* legitimate, but worth knowing */
+} nnsp_checked_counts;
+extern nnsp_checked_counts nnsp_checked;
+#define NNSP_COUNT(field, condition) ((void)((condition) ? nnsp_checked.field++ : 0u))
+#else
+#define NNSP_COUNT(field, condition) ((void)0)
+#endif
+
+static inline int32_t nnsp_narrow32(int64_t x)
+{
+    NNSP_COUNT(overflows, x < INT32_MIN || x > INT32_MAX);
+#ifdef NNSP_CHECKED
+    return (int32_t)(uint32_t)x;
+#else
+    return (int32_t)x;
+#endif
+}
+
+static inline int32_t nnsp_add32(int32_t a, int32_t b)
+{
+    return nnsp_narrow32((int64_t)a + b);
+}
+
+static inline int32_t nnsp_sub32(int32_t a, int32_t b)
+{
+    return nnsp_narrow32((int64_t)a - b);
+}
+
+/* a * b / 2^32, rounded half up. */
+static inline int32_t nnsp_mulhr32(int32_t a, int32_t b)
+{
+    return (int32_t)(((int64_t)a * b + ((int64_t)1 << 31)) >> 32);
+}
+
+/* y = x * w / 2 of complex x and w = Q31: each partial product is rounded on its own, so that order does not matter. */
+static inline void nnsp_rotate32(const int32_t x[2], const int32_t w[2], int32_t y[2])
+{
+    y[0] = nnsp_add32(nnsp_mulhr32(x[0], w[0]), nnsp_mulhr32(nnsp_sub32(0, x[1]), w[1]));
+    y[1] = nnsp_add32(nnsp_mulhr32(x[0], w[1]), nnsp_mulhr32(x[1], w[0]));
+}
+
+/* x / 2^shift, rounded half up; shift >= 1. */
+static inline int64_t nnsp_round_shift(int64_t x, unsigned shift)
+{
+    const int64_t half = (int64_t)1 << (shift - 1);
+    NNSP_COUNT(overflows, x > INT64_MAX - half);
+    return (x + half) >> shift;
+}
+
+static inline int16_t nnsp_saturate16(int64_t x)
+{
+    NNSP_COUNT(saturations, x < INT16_MIN || x > INT16_MAX);
+    return (int16_t)(x > INT16_MAX ? INT16_MAX : x < INT16_MIN ? INT16_MIN : x);
+}
+
+static inline int32_t nnsp_saturate32(int64_t x)
+{
+    NNSP_COUNT(saturations, x < INT32_MIN || x > INT32_MAX);
+    return (int32_t)(x > INT32_MAX ? INT32_MAX : x < INT32_MIN ? INT32_MIN : x);
+}
+
+#endif

@@ -1,0 +1,13 @@
+/* Tables behind tanh, sigmoid and log2; lookup.c is generated. */
+#ifndef NNSP_LOOKUP_H
+#define NNSP_LOOKUP_H
+
+#include <stdint.h>
+
+#define NNSP_TANH_STEP_BITS 6 /* Q12 input: a step of 1/64 */
+#define NNSP_LOG2_STEP_BITS 6 /* 64 steps per octave */
+
+extern const uint16_t nnsp_tanh_table[514]; /* Q16, tanh(k / 64), 0..8 and one more for the interpolation */
+extern const int32_t nnsp_log2_table[65];   /* Q16, log2(1 + k / 64) */
+
+#endif

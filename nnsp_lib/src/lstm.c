@@ -1,0 +1,18 @@
+#include <string.h>
+
+#include "kernels.h"
+#include "layer.h"
+
+/* State: c Q23 [padded units] int32, then h Q15 [padded units]. */
+void nnsp_lstm_step(const nnsp_layer *layer, void *state, const int16_t *in, int16_t *out, int16_t *gates)
+{
+    const unsigned n = layer->units;
+    int32_t *c = state;
+    int16_t *h = (int16_t *)(c + nnsp_padded(n));
+    nnsp_gates_s8_s16(layer, in, h, gates);
+    nnsp_sigmoid_s16(gates, 2 * n);
+    nnsp_tanh_s16(gates + 2 * n, n);
+    nnsp_sigmoid_s16(gates + 3 * n, n);
+    nnsp_lstm_update_s16(gates, n, c, h);
+    memcpy(out, h, n * sizeof *h);
+}

@@ -1,0 +1,156 @@
+#include "nnsp_net.h"
+
+#include <string.h>
+
+#include "crc32.h"
+#include "layer.h"
+
+static size_t widest(const nnsp_network *network)
+{
+    size_t n = network->layers[0].inputs;
+    for (unsigned i = 0; i < network->layer_count; i++) {
+        n = network->layers[i].units > n ? network->layers[i].units : n;
+    }
+    return nnsp_padded(n);
+}
+
+static size_t widest_lstm(const nnsp_network *network)
+{
+    size_t n = 0;
+    for (unsigned i = 0; i < network->layer_count; i++) {
+        const nnsp_layer *layer = &network->layers[i];
+        n = layer->kind == NNSP_LSTM && layer->units > n ? layer->units : n;
+    }
+    return n;
+}
+
+static size_t layers_state_bytes(const nnsp_network *network)
+{
+    size_t bytes = 0;
+    for (unsigned i = 0; i < network->layer_count; i++) {
+        bytes += nnsp_layer_state_bytes(&network->layers[i]);
+    }
+    return bytes;
+}
+
+size_t nnsp_net_state_bytes(const nnsp_network *network)
+{
+    return layers_state_bytes(network) + sizeof(int16_t) * (2 * widest(network) + 4 * nnsp_padded(widest_lstm(network)));
+}
+
+static int output_format_is_right(const nnsp_layer *layer)
+{
+    switch ((nnsp_activation)layer->activation) {
+    case NNSP_LINEAR:
+        return layer->out_frac <= 15;
+    case NNSP_RELU6:
+        return layer->out_frac == 12;
+    case NNSP_TANH:
+    case NNSP_SIGMOID:
+        return layer->out_frac == 15;
+    }
+    return 0;
+}
+
+static nnsp_status check_layer(const nnsp_layer *layer)
+{
+    const int lstm = layer->kind == NNSP_LSTM, conv1d = layer->kind == NNSP_CONV1D;
+    if (layer->weights == NULL || layer->multiplier == NULL || layer->bias == NULL ||
+        (lstm && (layer->recurrent == NULL || layer->recurrent_multiplier == NULL))) {
+        return NNSP_ERR_TABLE;
+    }
+    if (layer->kind > NNSP_CONV1D || layer->inputs == 0 || layer->units == 0 || layer->units > UINT16_MAX / 4 ||
+        layer->kernel_size == 0 || layer->strides == 0 || layer->shift < 1 || layer->shift > 46 ||
+        layer->in_frac > 15 || (uint32_t)layer->kernel_size * layer->inputs > UINT16_MAX ||
+        (!conv1d && (layer->kernel_size != 1 || layer->strides != 1)) || (lstm && layer->activation != NNSP_TANH) ||
+        !output_format_is_right(layer)) {
+        return NNSP_ERR_TABLE;
+    }
+    return NNSP_OK;
+}
+
+static size_t block_bytes(size_t rows, size_t cols)
+{
+    return (rows + 1) / NNSP_BLOCK_ROWS * NNSP_BLOCK_ROWS * nnsp_padded(cols);
+}
+
+/* Over the sizes and formats as 16-bit words, then the arrays, layer after layer. */
+static uint32_t checksum(const nnsp_network *network)
+{
+    uint32_t crc = 0;
+    for (unsigned i = 0; i < network->layer_count; i++) {
+        const nnsp_layer *layer = &network->layers[i];
+        const uint16_t head[9] = {layer->kind,     layer->activation, layer->in_frac,     layer->out_frac, layer->shift,
+                                  layer->inputs,   layer->units,      layer->kernel_size, layer->strides};
+        const size_t rows = layer->units * (layer->kind == NNSP_LSTM ? (size_t)4 : (size_t)1);
+        crc = nnsp_crc32(crc, head, sizeof head);
+        crc = nnsp_crc32(crc, layer->weights, block_bytes(rows, (size_t)layer->kernel_size * layer->inputs));
+        crc = nnsp_crc32(crc, layer->multiplier, rows * sizeof *layer->multiplier);
+        crc = nnsp_crc32(crc, layer->bias, rows * sizeof *layer->bias);
+        if (layer->kind == NNSP_LSTM) {
+            crc = nnsp_crc32(crc, layer->recurrent, block_bytes(rows, layer->units));
+            crc = nnsp_crc32(crc, layer->recurrent_multiplier, rows * sizeof *layer->recurrent_multiplier);
+        }
+    }
+    return crc;
+}
+
+nnsp_status nnsp_net_init(nnsp_net *net, const nnsp_network *network, void *state, size_t bytes)
+{
+    if (net == NULL || network == NULL || state == NULL || (uintptr_t)state % 8 != 0) {
+        return NNSP_ERR_ARGUMENT;
+    }
+    if (network->version != NNSP_TABLE_VERSION) {
+        return NNSP_ERR_VERSION;
+    }
+    if (network->layers == NULL || network->layer_count == 0) {
+        return NNSP_ERR_TABLE;
+    }
+    for (unsigned i = 0; i < network->layer_count; i++) {
+        const nnsp_layer *layer = &network->layers[i];
+        const nnsp_status status = check_layer(layer);
+        if (status != NNSP_OK) {
+            return status;
+        }
+        if (i > 0 && (layer->inputs != layer[-1].units || layer->in_frac != layer[-1].out_frac)) {
+            return NNSP_ERR_SHAPE;
+        }
+    }
+    if (checksum(network) != network->checksum) {
+        return NNSP_ERR_CHECKSUM;
+    }
+    if (bytes < nnsp_net_state_bytes(network)) {
+        return NNSP_ERR_STATE;
+    }
+    net->network = network;
+    net->state = state;
+    net->buffer[0] = (int16_t *)(net->state + layers_state_bytes(network));
+    net->buffer[1] = net->buffer[0] + widest(network);
+    net->gates = net->buffer[1] + widest(network);
+    nnsp_net_reset(net);
+    return NNSP_OK;
+}
+
+void nnsp_net_reset(nnsp_net *net)
+{
+    memset(net->state, 0, nnsp_net_state_bytes(net->network));
+}
+
+nnsp_status nnsp_net_step(nnsp_net *net, const int16_t *in, int16_t *out)
+{
+    const nnsp_network *network = net->network;
+    uint8_t *state = net->state;
+    /* The caller's frame need not be padded, a kernel's must be. */
+    memcpy(net->buffer[0], in, network->layers[0].inputs * sizeof *in);
+    for (unsigned i = 0; i < network->layer_count; i++) {
+        const nnsp_layer *layer = &network->layers[i];
+        const nnsp_status status =
+            nnsp_layer_step(layer, state, net->buffer[i % 2], net->buffer[1 - i % 2], net->gates);
+        if (status != NNSP_OK) {
+            return status;
+        }
+        state += nnsp_layer_state_bytes(layer);
+    }
+    memcpy(out, net->buffer[network->layer_count % 2], network->layers[network->layer_count - 1u].units * sizeof *out);
+    return NNSP_OK;
+}
