@@ -1,0 +1,1 @@
+"""Integers: the rounding rules, the quantiser, the reference network and front end, the C tables."""

@@ -1,0 +1,106 @@
+"""Speech enhancement in integers, in NumPy: what nnsp_enhancer does, to the bit."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from nnsp.errors import UserError
+from nnsp.integer import frontend
+from nnsp.integer.arithmetic import Array
+from nnsp.integer.frontend import IntegerFrontEnd
+from nnsp.integer.quantization import IntegerNetwork
+from nnsp.integer.reference import ReferenceNetwork
+
+
+@dataclass(frozen=True)
+class IntegerModel:
+    """All that a def_nn<id>_<name>.c holds."""
+
+    network: IntegerNetwork
+    frontend: IntegerFrontEnd
+
+    def __post_init__(self) -> None:
+        first, last = self.network.layers[0], self.network.layers[-1]
+        fe = self.frontend.float_form
+        if first.inputs != fe.feature_count:
+            raise UserError(
+                f"{self.network.arch.name}: input_neurons {first.inputs} but the front end gives {fe.feature_count} "
+                f"{fe.feat_type} features; change one of them"
+            )
+        if last.kind == "lstm" or last.activation != "sigmoid" or last.units != fe.bins:
+            raise UserError(
+                f"{self.network.arch.name}: the last layer must be an fc or conv1d of {fe.bins} sigmoid neurons "
+                f"(a gain per frequency bin), not {last.kind} {last.units} {last.activation}"
+            )
+
+
+class IntegerEnhancer:
+    """A stream of speech through the integer model.
+
+    Parameters
+    ----------
+    model : IntegerModel
+    """
+
+    def __init__(self, model: IntegerModel) -> None:
+        self.model = model
+        self.network = ReferenceNetwork(model.network)
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the past."""
+        fe = self.model.frontend.float_form
+        self._history = np.zeros(fe.window_size - fe.hop, dtype=np.int16)
+        self._overlap = np.zeros(fe.window_size, dtype=np.int64)
+        self._mask = np.zeros(fe.bins, dtype=np.int16)
+        self._frame = 0
+        self.network.reset()
+
+    def features(self, samples: Array) -> Array:
+        """Features of whole hops, Q12 int16 [frames, features]; the stream does not move."""
+        return frontend.features(self.model.frontend, *self._spectrum(samples))
+
+    def process(self, samples: Array) -> Array:
+        """Enhance whole hops.
+
+        Parameters
+        ----------
+        samples : int16 [n], n a multiple of the hop
+
+        Returns
+        -------
+        int16 [n]
+            window_size - hop samples late.
+        """
+        table = self.model.frontend
+        fe = table.float_form
+        re, im = self._spectrum(samples)
+        outputs = self.network.run(frontend.features(table, re, im))
+        mask = self._hold(outputs, len(re))
+        parts = frontend.synthesise(table, re, im, mask)
+        out = np.empty(len(samples), dtype=np.int16)
+        for t, part in enumerate(parts):
+            self._overlap += part
+            done = (self._overlap[: fe.hop] + (1 << (table.output_shift - 1))) >> table.output_shift
+            out[t * fe.hop : (t + 1) * fe.hop] = np.clip(done, -32768, 32767)
+            self._overlap[: -fe.hop] = self._overlap[fe.hop :].copy()
+            self._overlap[-fe.hop :] = 0
+        self._history = np.concatenate([self._history, samples])[len(samples) :].astype(np.int16)
+        return out
+
+    def _spectrum(self, samples: Array) -> tuple[Array, Array]:
+        fe = self.model.frontend.float_form
+        if samples.dtype != np.int16 or len(samples) % fe.hop:
+            raise ValueError(f"expected int16 samples, a multiple of {fe.hop}")
+        known = np.concatenate([self._history, samples])
+        starts = np.arange(0, len(samples), fe.hop)
+        return frontend.analyse(self.model.frontend, known[starts[:, None] + np.arange(fe.window_size)])
+
+    def _hold(self, outputs: Array, frames: int) -> Array:
+        """One mask per frame: a network with strides holds its last output."""
+        stride = self.model.network.stride
+        number = (self._frame + np.arange(frames)) // stride - (self._frame + stride - 1) // stride
+        masks = np.concatenate([self._mask[None], outputs])[number + 1]
+        self._mask = masks[-1] if frames else self._mask
+        self._frame += frames
+        return masks

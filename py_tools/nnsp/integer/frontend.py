@@ -1,0 +1,227 @@
+"""The fixed-point front end in NumPy: window, transform, features, mask, inverse; equal to nnsp_lib/src/frontend.c."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from nnsp.errors import UserError
+from nnsp.integer import arithmetic
+from nnsp.integer.arithmetic import Array
+from nnsp.signal import frontend as float_frontend
+from nnsp.signal.frontend import FrontEnd
+
+STEP = 1 << 15
+"""One squared int16 step in the Q15 energies; the floor of the logarithm."""
+
+
+@dataclass(frozen=True)
+class IntegerFrontEnd:
+    """Tables and shifts; nnsp_lib/include/nnsp_table.h says what each holds."""
+
+    float_form: FrontEnd
+    window: Array
+    twiddle: Array
+    band_edge: Array | None
+    rising: Array | None
+    mean: Array
+    gain: Array
+    window_shift: int
+    power_shift: int
+    mask_shift: int
+    output_shift: int
+
+
+def build(fe: FrontEnd, mean: Array, std: Array) -> IntegerFrontEnd:
+    """Integer tables of a front end.
+
+    Parameters
+    ----------
+    fe : FrontEnd
+    mean, std : array [features]
+        Of the log2 energies, in units of one int16 step squared.
+
+    Raises
+    ------
+    UserError
+        The sizes leave no room in 32 bits, or are not what the fixed-point transform takes.
+
+    Notes
+    -----
+    The fraction bits follow from worst cases: a full-scale input bounds the transform by ``32768 * sum(window)``, and
+    the energy of a frame, which no mask can raise, bounds the inverse by Cauchy-Schwarz. docs/numerics.md has the sums.
+    """
+    n = fe.fft_size
+    if n < 64 or n > 4096 or n & (n - 1) or fe.window_size > n or fe.window_size % 2 or not 0 < fe.hop <= fe.window_size:
+        raise UserError(
+            f"front end: fft_size {n} must be a power of two from 64 to 4096, window_size {fe.window_size} even and "
+            f"at most fft_size, hop {fe.hop} at most window_size; change them where the network was trained"
+        )
+    window = float_frontend.window(fe)
+    points = n // 2
+    stages = twiddled_stages(points)
+    half_sum = max(window[0::2].sum(), window[1::2].sum())
+    spectrum_frac = _fraction_below(2 * 32768 * np.sqrt(2) * half_sum)
+    energy = n * 32768.0**2 * np.sum(window**2)
+    power_shift = 2 * spectrum_frac
+    if energy * STEP >= 2.0**64:
+        raise UserError(f"front end: a window of {fe.window_size} does not fit the 64-bit energies; take 1024 or less")
+    # The inverse sums at most sqrt(points) times the root of half the energy, and halves at every twiddled stage. One bit is
+    # given away, so that the usual mask_shift is 16, the upper half of a product.
+    inverse_peak = np.sqrt(points * energy / 2) / 2**stages
+    masked_frac = min(spectrum_frac - 1, _fraction_below(inverse_peak))
+    output_shift = masked_frac - stages + int(np.log2(points)) - 1
+    band_edge = rising = None
+    if fe.feat_type == "mel":
+        edges, slope = float_frontend.mel_segments(fe)
+        band_edge = np.asarray(edges, dtype=np.uint16)
+        rising = np.minimum(arithmetic.round_half_up(slope * 32768), 32767).astype(np.int16)
+    angle = 2 * np.pi * np.arange(3 * n // 4) / n
+    twiddle = np.stack([np.cos(angle), -np.sin(angle)], axis=1)
+    return IntegerFrontEnd(
+        float_form=fe,
+        window=np.minimum(arithmetic.round_half_up(window * 32768), 32767).astype(np.int16),
+        twiddle=np.minimum(arithmetic.round_half_up(twiddle * 2.0**31), 2**31 - 1).astype(np.int32),
+        band_edge=band_edge,
+        rising=rising,
+        mean=arithmetic.round_half_up(np.asarray(mean) * 65536).astype(np.int32),
+        gain=arithmetic.round_half_up(65536 / np.asarray(std)).astype(np.int32),
+        window_shift=15 - (spectrum_frac + stages),
+        power_shift=power_shift,
+        mask_shift=15 + spectrum_frac - masked_frac,
+        output_shift=output_shift,
+    )
+
+
+def twiddled_stages(points: int) -> int:
+    """Radix-4 stages that multiply by twiddles, and so halve, in a transform of `points` = 2**k points."""
+    bits = points.bit_length() - 1
+    return bits // 2 if bits % 2 else bits // 2 - 1
+
+
+def _fraction_below(peak: float) -> int:
+    return int(np.floor(31 - np.log2(peak)))
+
+
+def _bit_reversed(points: int) -> Array:
+    bits = points.bit_length() - 1
+    k = np.arange(points)
+    reversed_k = np.zeros_like(k)
+    for _ in range(bits):
+        reversed_k = (reversed_k << 1) | (k & 1)
+        k >>= 1
+    return reversed_k
+
+
+def _rotate(re: Array, im: Array, w: Array) -> tuple[Array, Array]:
+    mul = arithmetic.mulhr32
+    return mul(re, w[..., 0]) + mul(-im, w[..., 1]), mul(re, w[..., 1]) + mul(im, w[..., 0])
+
+
+def fft(re: Array, im: Array, twiddle: Array) -> tuple[Array, Array]:
+    """Complex transform along the last axis, as nnsp_fft_s32: bit-reversed input, int64 holding int32 values.
+
+    Parameters
+    ----------
+    re, im : int64 [frames, points]
+    twiddle : int64 [3 * points / 2, 2]
+    """
+    frames, points = re.shape
+    bits = points.bit_length() - 1
+    size = 1
+    if bits % 2:
+        re, im = (x.reshape(frames, -1, 2) for x in (re, im))
+        re, im = (np.stack([x[..., 0] + x[..., 1], x[..., 0] - x[..., 1]], axis=-1) for x in (re, im))
+        size = 2
+    while size < points:
+        q, size = size, size * 4
+        parts_re, parts_im = (x.reshape(frames, -1, 4, q) for x in (re, im))
+        a, c, b, d = ((parts_re[:, :, i], parts_im[:, :, i]) for i in range(4))
+        if q > 1:
+            step = 2 * points // size
+            j = np.arange(q) * step
+            a = (a[0] >> 1, a[1] >> 1)
+            c = _rotate(*c, twiddle[2 * j])
+            b = _rotate(*b, twiddle[j])
+            d = _rotate(*d, twiddle[3 * j])
+        s0, s1 = (a[0] + c[0], a[1] + c[1]), (a[0] - c[0], a[1] - c[1])
+        s2, s3 = (b[0] + d[0], b[1] + d[1]), (b[0] - d[0], b[1] - d[1])
+        re = np.stack([s0[0] + s2[0], s1[0] + s3[1], s0[0] - s2[0], s1[0] - s3[1]], axis=2)
+        im = np.stack([s0[1] + s2[1], s1[1] - s3[0], s0[1] - s2[1], s1[1] + s3[0]], axis=2)
+    return re.reshape(frames, points), im.reshape(frames, points)
+
+
+def analyse(fe: IntegerFrontEnd, frames: Array) -> tuple[Array, Array]:
+    """Spectrum of frames.
+
+    Parameters
+    ----------
+    frames : int16 [frames, window_size]
+
+    Returns
+    -------
+    re, im : int64 [frames, bins]
+    """
+    n = fe.float_form.fft_size
+    points = n // 2
+    x = np.zeros((len(frames), n), dtype=np.int64)
+    x[:, : fe.float_form.window_size] = (frames.astype(np.int64) * fe.window) >> fe.window_shift
+    order = _bit_reversed(points)
+    twiddle = fe.twiddle.astype(np.int64)
+    zr, zi = fft(x[:, 0::2][:, order], x[:, 1::2][:, order], twiddle)
+
+    k = np.arange(1, points // 2 + 1)
+    er, ei = (zr[:, k] >> 1) + (zr[:, points - k] >> 1), (zi[:, k] >> 1) - (zi[:, points - k] >> 1)
+    tr, ti = _rotate(zr[:, k] - zr[:, points - k], zi[:, k] + zi[:, points - k], twiddle[k])
+    re, im = np.empty((2, len(x), points + 1), dtype=np.int64)
+    re[:, 0], im[:, 0] = zr[:, 0] + zi[:, 0], 0
+    re[:, points], im[:, points] = zr[:, 0] - zi[:, 0], 0
+    re[:, k], im[:, k] = er + ti, ei - tr
+    re[:, points - k], im[:, points - k] = er - ti, -ei - tr
+    return re, im
+
+
+def features(fe: IntegerFrontEnd, re: Array, im: Array) -> Array:
+    """Normalised log2 energies, Q12 int16 [frames, features], of a spectrum."""
+    power = (re * re + im * im).astype(np.uint64) >> np.uint64(fe.power_shift)
+    if fe.band_edge is None or fe.rising is None:
+        energy = power << np.uint64(15)
+    else:
+        rising = power * fe.rising.astype(np.uint64)
+        falling = (power << np.uint64(15)) - rising
+        edges = fe.band_edge.astype(int)
+        sums = [(rising[:, a:b].sum(axis=1), falling[:, a:b].sum(axis=1)) for a, b in zip(edges, edges[1:], strict=False)]
+        energy = np.stack([up[0] + down[1] for up, down in zip(sums, sums[1:], strict=False)], axis=1)
+    level = arithmetic.log2(np.maximum(energy, np.uint64(STEP))) - (15 << 16)
+    product = (level - fe.mean.astype(np.int64)) * fe.gain.astype(np.int64)
+    return arithmetic.saturate16(arithmetic.round_shift(product, 32 - arithmetic.FEATURE_FRAC))
+
+
+def synthesise(fe: IntegerFrontEnd, re: Array, im: Array, mask: Array) -> Array:
+    """Windowed time signal of masked spectra, before the overlap-add.
+
+    Parameters
+    ----------
+    re, im : int64 [frames, bins]
+    mask : int16 [frames, bins], Q15
+
+    Returns
+    -------
+    int64 [frames, window_size], Q(output_shift)
+    """
+    points = fe.float_form.fft_size // 2
+    gain = mask.astype(np.int64)
+    re, im = (re * gain) >> fe.mask_shift, (im * gain) >> fe.mask_shift
+    twiddle = fe.twiddle.astype(np.int64)
+    k = np.arange(1, points // 2 + 1)
+    er, ei = (re[:, k] >> 1) + (re[:, points - k] >> 1), (im[:, k] >> 1) - (im[:, points - k] >> 1)
+    tr, ti = _rotate(re[:, k] - re[:, points - k], -im[:, k] - im[:, points - k], twiddle[k])
+    # Real and imaginary parts change places, so that the forward transform inverts.
+    zr, zi = np.empty((2, len(re), points), dtype=np.int64)
+    first, last = re[:, 0] >> 1, re[:, points] >> 1
+    zi[:, 0], zr[:, 0] = first + last, first - last
+    zi[:, k], zr[:, k] = er + ti, ei + tr
+    zi[:, points - k], zr[:, points - k] = er - ti, tr - ei
+    order = _bit_reversed(points)
+    zr, zi = fft(zr[:, order], zi[:, order], twiddle)
+    x = np.stack([zi, zr], axis=-1).reshape(len(re), -1)[:, : fe.float_form.window_size]
+    return (x * fe.window.astype(np.int64)) >> 16
