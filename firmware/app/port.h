@@ -1,0 +1,53 @@
+/*
+ * All that the app asks of a board, and all that a board asks of the app. A new board is this file's functions, a startup
+ * and a linker script; it needs to know nothing of audio.
+ */
+#ifndef PORT_H
+#define PORT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+typedef enum port_unit { PORT_INSTRUCTIONS = 0, PORT_CYCLES = 1 } port_unit;
+
+typedef struct port_facts {
+    const char *board;
+    const char *reset_cause;
+    uint32_t count_hz;      /* counts per second of the work counter; 0 where counts are not time */
+    uint32_t receive_bytes; /* bytes the board keeps while the app is at work and does not read */
+    port_unit unit;         /* what the work counter counts */
+} port_facts;
+
+/* Make everything below ready. Called once, before anything else. The facts stay valid. */
+const port_facts *port_init(void);
+
+/* Take what has come in, at most capacity bytes; 0 when there is nothing. Never waits. */
+size_t port_read(uint8_t *bytes, size_t capacity);
+
+/* Hand over what fits and return how much that was. Never waits, whatever the host does. */
+size_t port_write(const uint8_t *bytes, size_t count);
+
+/* Sleep until a byte may have come in; coming back early is allowed. */
+void port_wait(void);
+
+/* Bytes that came in and were lost since port_init(). */
+uint32_t port_bytes_lost(void);
+
+/* Count the work between the two calls, less the calls themselves as far as the board can tell. */
+void port_count_begin(void);
+uint32_t port_count_end(void);
+
+/* Size of the stack, and what of it no call has touched yet. */
+uint32_t port_stack_bytes(void);
+uint32_t port_stack_left(void);
+
+/* End the program: an emulator exits with this status, hardware restarts. Does not return. */
+void port_exit(int status);
+
+/*
+ * Given by the app, called by the board on a processor fault with interrupts off, on a stack that still works. Reports the fault
+ * over the link and ends in port_exit().
+ */
+void app_fault(const char *what, uint32_t where, uint32_t status, uint32_t address);
+
+#endif

@@ -1,0 +1,82 @@
+/* Cortex-M4 start: vectors, stack paint, memory, faults. */
+#include <stdint.h>
+
+#include "board.h"
+#include "port.h"
+
+int main(void);
+void reset(void);
+void fault(void);
+
+/* From the linker script. */
+extern uint32_t data_load[], data_begin[], data_end[], bss_begin[], bss_end[], fault_stack_top[];
+
+#define CPACR (*(volatile uint32_t *)0xE000ED88u)
+#define SHCSR (*(volatile uint32_t *)0xE000ED24u)
+#define CFSR (*(volatile uint32_t *)0xE000ED28u)
+#define HFSR (*(volatile uint32_t *)0xE000ED2Cu)
+#define MMFAR (*(volatile uint32_t *)0xE000ED34u)
+#define BFAR (*(volatile uint32_t *)0xE000ED38u)
+
+typedef void (*handler)(void);
+
+/* Interrupts stay masked: the port polls, and an interrupt only ends its sleep. So every entry is a fault. */
+__attribute__((section(".vectors"), used)) static const handler vectors[16 + 32] = {
+    (handler)stack_top, reset, [2 ... 16 + 31] = fault,
+};
+
+/* Paints the whole stack before anything uses it. */
+__attribute__((naked)) void reset(void) {
+    __asm volatile(
+        "cpsid i\n"
+        "ldr r0, =stack_bottom\n"
+        "ldr r1, =stack_top\n"
+        "ldr r2, =0xA5A5A5A5\n"
+        "1: str r2, [r0], #4\n"
+        "cmp r0, r1\n"
+        "blo 1b\n"
+        "b start\n");
+}
+
+__attribute__((used)) static void start(void) {
+    /* The image is built for the hard-float ABI, so the compiler may use the registers of the FPU. */
+    CPACR |= 0xFu << 20;
+    __asm volatile("dsb\nisb");
+    SHCSR |= 7u << 16; /* usage, bus and memory faults by name instead of one hard fault */
+    const uint32_t *load = data_load;
+    for (uint32_t *at = data_begin; at < data_end; at++) {
+        *at = *load++;
+    }
+    for (uint32_t *at = bss_begin; at < bss_end; at++) {
+        *at = 0;
+    }
+    main();
+    port_exit(0);
+}
+
+/* The stack may be what is wrong: leave it for one of its own. r0 = where the processor saved its registers. */
+__attribute__((naked)) void fault(void) {
+    __asm volatile(
+        "cpsid i\n"
+        "mov r0, sp\n"
+        "ldr r1, =fault_stack_top\n"
+        "mov sp, r1\n"
+        "b fault_report\n");
+}
+
+__attribute__((used)) static void fault_report(const uint32_t *saved) {
+    static const char *const name[16] = {
+        [2] = "NMI", [3] = "HardFault", [4] = "MemManage", [5] = "BusFault", [6] = "UsageFault",
+    };
+    uint32_t exception;
+    __asm volatile("mrs %0, ipsr" : "=r"(exception));
+    const uint32_t status = CFSR;
+    const char *what = exception < 16u && name[exception] ? name[exception] : "unexpected interrupt";
+    /* Nothing was saved where the stack had run out, or could not be written (STKERR, MSTKERR). */
+    const int on_stack = saved >= stack_bottom && saved + 8 <= stack_top && !(status & (1u << 12 | 1u << 4));
+    if (!on_stack) {
+        what = "stack overflow";
+    }
+    const uint32_t address = status & (1u << 15) ? BFAR : status & (1u << 7) ? MMFAR : 0;
+    app_fault(what, on_stack ? saved[6] : 0, status | (HFSR & 1u << 1), address);
+}
