@@ -6,13 +6,15 @@ static const uint32_t crc_nibble[16] = {
     0xEDB88320u, 0xF00F9344u, 0xD6D6A3E8u, 0xCB61B38Cu, 0x9B64C2B0u, 0x86D3D2D4u, 0xA00AE278u, 0xBDBDF21Cu,
 };
 
-static uint32_t crc_step(uint32_t crc, uint8_t byte) {
+static uint32_t crc_step(uint32_t crc, uint8_t byte)
+{
     crc ^= byte;
     crc = (crc >> 4) ^ crc_nibble[crc & 15u];
     return (crc >> 4) ^ crc_nibble[crc & 15u];
 }
 
-uint32_t link_crc32(const uint8_t *bytes, size_t count) {
+uint32_t link_crc32(const uint8_t *bytes, size_t count)
+{
     uint32_t crc = 0xFFFFFFFFu;
     for (size_t i = 0; i < count; i++) {
         crc = crc_step(crc, bytes[i]);
@@ -20,22 +22,26 @@ uint32_t link_crc32(const uint8_t *bytes, size_t count) {
     return ~crc;
 }
 
-uint8_t *link_put_u16(uint8_t *at, uint16_t value) {
+uint8_t *link_put_u16(uint8_t *at, uint16_t value)
+{
     at[0] = (uint8_t)(value & 0xFFu);
     at[1] = (uint8_t)(value >> 8);
     return at + 2;
 }
 
-uint8_t *link_put_u32(uint8_t *at, uint32_t value) {
+uint8_t *link_put_u32(uint8_t *at, uint32_t value)
+{
     at = link_put_u16(at, (uint16_t)(value & 0xFFFFu));
     return link_put_u16(at, (uint16_t)(value >> 16));
 }
 
-uint16_t link_get_u16(const uint8_t *at) {
+uint16_t link_get_u16(const uint8_t *at)
+{
     return (uint16_t)(at[0] | (uint16_t)(at[1] << 8));
 }
 
-uint32_t link_get_u32(const uint8_t *at) {
+uint32_t link_get_u32(const uint8_t *at)
+{
     return link_get_u16(at) | (uint32_t)link_get_u16(at + 2) << 16;
 }
 
@@ -47,12 +53,14 @@ typedef struct cobs_writer {
     uint8_t code;
 } cobs_writer;
 
-static void cobs_open(cobs_writer *writer) {
+static void cobs_open(cobs_writer *writer)
+{
     writer->code_at = writer->count++;
     writer->code = 1;
 }
 
-static void cobs_put(cobs_writer *writer, uint8_t byte) {
+static void cobs_put(cobs_writer *writer, uint8_t byte)
+{
     if (writer->code == 0xFFu) {
         writer->wire[writer->code_at] = writer->code;
         cobs_open(writer);
@@ -67,7 +75,8 @@ static void cobs_put(cobs_writer *writer, uint8_t byte) {
 }
 
 size_t link_encode(link_type type, uint32_t sequence, const uint8_t *payload, size_t payload_bytes, uint8_t *wire,
-                   size_t capacity) {
+                   size_t capacity)
+{
     if (capacity < LINK_WIRE_BYTES(payload_bytes)) {
         return 0;
     }
@@ -95,7 +104,8 @@ size_t link_encode(link_type type, uint32_t sequence, const uint8_t *payload, si
     return writer.count;
 }
 
-static void begin_frame(link_parser *parser) {
+static void begin_frame(link_parser *parser)
+{
     parser->count = 0;
     parser->remaining = 0;
     parser->zero_due = false;
@@ -103,7 +113,8 @@ static void begin_frame(link_parser *parser) {
     parser->too_long = false;
 }
 
-void link_parser_init(link_parser *parser, uint8_t *frame, size_t capacity) {
+void link_parser_init(link_parser *parser, uint8_t *frame, size_t capacity)
+{
     parser->frame = frame;
     parser->capacity = capacity;
     parser->sequence = 0;
@@ -113,7 +124,8 @@ void link_parser_init(link_parser *parser, uint8_t *frame, size_t capacity) {
     begin_frame(parser);
 }
 
-static void append(link_parser *parser, uint8_t byte) {
+static void append(link_parser *parser, uint8_t byte)
+{
     if (parser->count < parser->capacity) {
         parser->frame[parser->count++] = byte;
     } else {
@@ -121,7 +133,8 @@ static void append(link_parser *parser, uint8_t byte) {
     }
 }
 
-static link_event end_frame(link_parser *parser) {
+static link_event end_frame(link_parser *parser)
+{
     if (!parser->started) {
         return LINK_NONE;
     }
@@ -145,7 +158,8 @@ static link_event end_frame(link_parser *parser) {
     return LINK_FRAME;
 }
 
-link_event link_parser_push(link_parser *parser, uint8_t byte) {
+link_event link_parser_push(link_parser *parser, uint8_t byte)
+{
     if (byte == 0) {
         const link_event event = end_frame(parser);
         begin_frame(parser);
@@ -165,7 +179,8 @@ link_event link_parser_push(link_parser *parser, uint8_t byte) {
     return LINK_NONE;
 }
 
-const char *link_event_text(link_event event) {
+const char *link_event_text(link_event event)
+{
     switch (event) {
     case LINK_NONE:
         return "no frame";

@@ -56,7 +56,8 @@ typedef struct session {
 static session app;
 static uint64_t state[(MODEL_STATE_BYTES + 7u) / 8u];
 
-static void flush(session *s) {
+static void flush(session *s)
+{
     s->out_begin += port_write(s->outbox + s->out_begin, s->out_end - s->out_begin);
     if (s->out_begin == s->out_end) {
         s->out_begin = 0;
@@ -66,7 +67,8 @@ static void flush(session *s) {
 
 /* Queue one frame, leaving `reserve` bytes free; a frame without room is counted, never waited for. */
 static void send_leaving(session *s, link_type type, uint32_t sequence, const uint8_t *payload, size_t bytes,
-                         size_t reserve) {
+                         size_t reserve)
+{
     if (sizeof s->outbox - s->out_end < LINK_WIRE_BYTES(bytes) + reserve) {
         memmove(s->outbox, s->outbox + s->out_begin, s->out_end - s->out_begin);
         s->out_end -= s->out_begin;
@@ -81,11 +83,13 @@ static void send_leaving(session *s, link_type type, uint32_t sequence, const ui
 }
 
 /* Answers must not take the room of RESULTs: those are bounded by the credits, answers to noise are not. */
-static void reply(session *s, link_type type, uint32_t sequence, const uint8_t *payload, size_t bytes) {
+static void reply(session *s, link_type type, uint32_t sequence, const uint8_t *payload, size_t bytes)
+{
     send_leaving(s, type, sequence, payload, bytes, CREDITS_MAX * LINK_WIRE_BYTES(RESULT_BYTES));
 }
 
-static uint8_t *put_text(uint8_t *at, const char *text) {
+static uint8_t *put_text(uint8_t *at, const char *text)
+{
     size_t bytes = strlen(text);
     if (bytes > TEXT_BYTES) {
         bytes = TEXT_BYTES;
@@ -95,19 +99,22 @@ static uint8_t *put_text(uint8_t *at, const char *text) {
     return at + bytes;
 }
 
-static size_t error_payload(uint8_t *payload, link_error code, uint8_t type, const char *text) {
+static size_t error_payload(uint8_t *payload, link_error code, uint8_t type, const char *text)
+{
     uint8_t *at = link_put_u16(payload, (uint16_t)code);
     *at++ = type;
     return (size_t)(put_text(at, text) - payload);
 }
 
-static void refuse(session *s, link_error code, const char *text) {
+static void refuse(session *s, link_error code, const char *text)
+{
     uint8_t payload[4 + TEXT_BYTES];
     s->count.refused++;
     reply(s, LINK_ERROR, s->parser.sequence, payload, error_payload(payload, code, s->parser.type, text));
 }
 
-static void reply_hello(session *s, uint32_t sequence) {
+static void reply_hello(session *s, uint32_t sequence)
+{
     const nnsp_frontend_table *frontend = MODEL.frontend;
     uint8_t payload[HELLO_BYTES];
     uint8_t *at = link_put_u32(payload, frontend->rate);
@@ -129,7 +136,8 @@ static void reply_hello(session *s, uint32_t sequence) {
     reply(s, LINK_HELLO, sequence, payload, (size_t)(at - payload));
 }
 
-static void reply_stats(session *s, link_type type) {
+static void reply_stats(session *s, link_type type)
+{
     uint8_t payload[STATS_BYTES];
     const counters *c = &s->count;
     uint8_t *at = link_put_u32(payload, s->next_hop);
@@ -148,7 +156,8 @@ static void reply_stats(session *s, link_type type) {
     reply(s, type, s->parser.sequence, payload, (size_t)(at - payload));
 }
 
-static void begin(session *s) {
+static void begin(session *s)
+{
     memset(&s->count, 0, sizeof s->count);
     s->overrun_before = port_bytes_lost();
     s->next_hop = 0;
@@ -159,7 +168,8 @@ static void begin(session *s) {
     }
 }
 
-static void start(session *s) {
+static void start(session *s)
+{
     const uint32_t rate = link_get_u32(s->parser.payload);
     const uint16_t hop = link_get_u16(s->parser.payload + 4);
     if (s->streaming) {
@@ -180,7 +190,8 @@ static void start(session *s) {
     }
 }
 
-static void stop(session *s) {
+static void stop(session *s)
+{
     if (s->streaming) {
         s->streaming = false;
         s->stopped = true;
@@ -193,7 +204,8 @@ static void stop(session *s) {
     }
 }
 
-static void enhance(session *s, const int16_t *in, bool lost) {
+static void enhance(session *s, const int16_t *in, bool lost)
+{
     int16_t out[MODEL_HOP];
     uint8_t payload[RESULT_BYTES];
     port_count_begin();
@@ -215,7 +227,8 @@ static void enhance(session *s, const int16_t *in, bool lost) {
     flush(s);
 }
 
-static void audio(session *s) {
+static void audio(session *s)
+{
     static const int16_t silence[MODEL_HOP];
     int16_t in[MODEL_HOP];
     const uint32_t ahead = s->parser.sequence - s->next_hop;
@@ -236,7 +249,8 @@ static void audio(session *s) {
     }
 }
 
-static bool length_is(session *s, size_t bytes) {
+static bool length_is(session *s, size_t bytes)
+{
     if (s->parser.payload_bytes == bytes) {
         return true;
     }
@@ -244,7 +258,8 @@ static bool length_is(session *s, size_t bytes) {
     return false;
 }
 
-static void leave(session *s, int status) {
+static void leave(session *s, int status)
+{
     /* A host that has gone takes nothing more; a UART at 9600 baud takes a byte in 100 000 cycles. */
     for (uint32_t tries = 0; s->out_begin != s->out_end && tries < 20000000u; tries++) {
         flush(s);
@@ -252,7 +267,8 @@ static void leave(session *s, int status) {
     port_exit(status);
 }
 
-static void handle(session *s) {
+static void handle(session *s)
+{
     const link_parser *frame = &s->parser;
     s->count.frames++;
     switch (frame->type) {
@@ -300,7 +316,8 @@ static void handle(session *s) {
     }
 }
 
-static void receive(session *s, uint8_t byte) {
+static void receive(session *s, uint8_t byte)
+{
     const link_event event = link_parser_push(&s->parser, byte);
     if (event == LINK_FRAME) {
         handle(s);
@@ -311,14 +328,16 @@ static void receive(session *s, uint8_t byte) {
     }
 }
 
-static char *append_text(char *at, const char *text) {
+static char *append_text(char *at, const char *text)
+{
     while (*text != '\0') {
         *at++ = *text++;
     }
     return at;
 }
 
-static char *append_hex(char *at, const char *label, uint32_t value) {
+static char *append_hex(char *at, const char *label, uint32_t value)
+{
     at = append_text(append_text(at, label), " 0x");
     for (int shift = 28; shift >= 0; shift -= 4) {
         *at++ = "0123456789ABCDEF"[value >> shift & 15u];
@@ -326,7 +345,8 @@ static char *append_hex(char *at, const char *label, uint32_t value) {
     return at;
 }
 
-void app_fault(const char *what, uint32_t where, uint32_t status, uint32_t address) {
+void app_fault(const char *what, uint32_t where, uint32_t status, uint32_t address)
+{
     char text[TEXT_BYTES + 1u];
     uint8_t payload[4 + TEXT_BYTES];
     char *at = append_text(text, what);
@@ -341,7 +361,8 @@ void app_fault(const char *what, uint32_t where, uint32_t status, uint32_t addre
     leave(&app, 2);
 }
 
-int main(void) {
+int main(void)
+{
     session *s = &app;
     s->facts = port_init();
     const uint32_t credits = s->facts->receive_bytes / LINK_WIRE_BYTES(AUDIO_BYTES);

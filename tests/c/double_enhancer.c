@@ -15,32 +15,37 @@ const nnsp_model nn0_double = {
 static int16_t last[NN0_DOUBLE_HOP];
 static int hops;
 
-nnsp_status nnsp_enhancer_init(nnsp_enhancer *enhancer, const nnsp_model *model, void *state, size_t bytes) {
+nnsp_status nnsp_enhancer_init(nnsp_enhancer *enhancer, const nnsp_model *model, void *state, size_t bytes)
+{
     (void)state;
     enhancer->model = model;
     nnsp_enhancer_reset(enhancer);
     return bytes == model->state_bytes ? NNSP_OK : NNSP_ERR_STATE;
 }
 
-void nnsp_enhancer_reset(nnsp_enhancer *enhancer) {
+void nnsp_enhancer_reset(nnsp_enhancer *enhancer)
+{
     (void)enhancer;
     memset(last, 0, sizeof last);
     hops = 0;
 }
 
-const char *nnsp_status_text(nnsp_status status) {
+const char *nnsp_status_text(nnsp_status status)
+{
     return status == NNSP_OK ? "no error" : "the state memory is too small";
 }
 
 #ifdef OVERFLOW_AT
-static int deep(volatile int *above, int depth) {
+static int deep(volatile int *above, int depth)
+{
     volatile int here[64];
     here[0] = *above + depth;
     return deep(here, depth + 1) + here[0];
 }
 #endif
 
-nnsp_status nnsp_enhancer_process(nnsp_enhancer *enhancer, const int16_t *in, int16_t *out) {
+nnsp_status nnsp_enhancer_process(nnsp_enhancer *enhancer, const int16_t *in, int16_t *out)
+{
     (void)enhancer;
 #ifdef FAULT_AT
     if (hops == FAULT_AT) {

@@ -9,12 +9,14 @@
 
 static uint32_t calls;
 
-const port_facts *port_init(void) {
+const port_facts *port_init(void)
+{
     static const port_facts facts = {"host process", "started", 0, 4096, PORT_INSTRUCTIONS};
     return &facts;
 }
 
-size_t port_read(uint8_t *bytes, size_t capacity) {
+size_t port_read(uint8_t *bytes, size_t capacity)
+{
     struct pollfd ready = {0, POLLIN, 0};
     if (poll(&ready, 1, 0) <= 0) {
         return 0;
@@ -26,7 +28,8 @@ size_t port_read(uint8_t *bytes, size_t capacity) {
     return (size_t)count;
 }
 
-size_t port_write(const uint8_t *bytes, size_t count) {
+size_t port_write(const uint8_t *bytes, size_t count)
+{
     struct pollfd ready = {1, POLLOUT, 0};
     if (count == 0 || poll(&ready, 1, 0) <= 0) {
         return 0;
@@ -35,31 +38,38 @@ size_t port_write(const uint8_t *bytes, size_t count) {
     return sent < 0 ? 0 : (size_t)sent;
 }
 
-void port_wait(void) {
+void port_wait(void)
+{
     struct pollfd ready = {0, POLLIN, 0};
     (void)poll(&ready, 1, -1);
 }
 
-uint32_t port_bytes_lost(void) {
+uint32_t port_bytes_lost(void)
+{
     return 0;
 }
 
-void port_count_begin(void) {
+void port_count_begin(void)
+{
 }
 
 /* Not work but the number of the call: what the host makes of the counts can be foretold. */
-uint32_t port_count_end(void) {
+uint32_t port_count_end(void)
+{
     return ++calls;
 }
 
-uint32_t port_stack_bytes(void) {
+uint32_t port_stack_bytes(void)
+{
     return 8192;
 }
 
-uint32_t port_stack_left(void) {
+uint32_t port_stack_left(void)
+{
     return 4096;
 }
 
-void port_exit(int status) {
+void port_exit(int status)
+{
     exit(status);
 }

@@ -35,7 +35,8 @@ static uint32_t bytes_lost;
 static uint32_t count_from;
 static uint32_t count_of_nothing; /* instructions of a begin and an end alone */
 
-const port_facts *port_init(void) {
+const port_facts *port_init(void)
+{
     static const port_facts facts = {
         .board = "qemu_m4 (mps2-an386)",
         .reset_cause = "power on",
@@ -54,7 +55,8 @@ const port_facts *port_init(void) {
     return &facts;
 }
 
-size_t port_read(uint8_t *bytes, size_t capacity) {
+size_t port_read(uint8_t *bytes, size_t capacity)
+{
     size_t count = 0;
     while (count < capacity && (UART_STATE & STATE_RX_FULL)) {
         if (UART_STATE & STATE_RX_OVERRUN) {
@@ -66,7 +68,8 @@ size_t port_read(uint8_t *bytes, size_t capacity) {
     return count;
 }
 
-size_t port_write(const uint8_t *bytes, size_t count) {
+size_t port_write(const uint8_t *bytes, size_t count)
+{
     size_t sent = 0;
     while (sent < count && !(UART_STATE & STATE_TX_FULL)) {
         UART_DATA = bytes[sent++];
@@ -74,33 +77,39 @@ size_t port_write(const uint8_t *bytes, size_t count) {
     return sent;
 }
 
-void port_wait(void) {
+void port_wait(void)
+{
     /* A pending interrupt ends WFI although PRIMASK keeps it from being taken. */
     __asm volatile("dsb\nwfi" ::: "memory");
     UART_INTCLEAR = INT_RX;
     NVIC_UNPEND = UART0_RX_IRQ;
 }
 
-uint32_t port_bytes_lost(void) {
+uint32_t port_bytes_lost(void)
+{
     return bytes_lost;
 }
 
-void port_count_begin(void) {
+void port_count_begin(void)
+{
     count_from = TIMER_VALUE;
 }
 
-uint32_t port_count_end(void) {
+uint32_t port_count_end(void)
+{
     /* With shift=6 an instruction takes 64 ns of QEMU's time, a tick of the timer 40 ns. */
     const uint32_t ticks = count_from - TIMER_VALUE;
     const uint32_t count = (uint32_t)(((uint64_t)ticks * 40u + 32u) / 64u);
     return count > count_of_nothing ? count - count_of_nothing : 0;
 }
 
-uint32_t port_stack_bytes(void) {
+uint32_t port_stack_bytes(void)
+{
     return (uint32_t)((uintptr_t)stack_top - (uintptr_t)stack_bottom);
 }
 
-uint32_t port_stack_left(void) {
+uint32_t port_stack_left(void)
+{
     const uint32_t *at = stack_bottom;
     while (at < stack_top && *at == STACK_PAINT) {
         at++;
@@ -108,7 +117,8 @@ uint32_t port_stack_left(void) {
     return (uint32_t)((uintptr_t)at - (uintptr_t)stack_bottom);
 }
 
-void port_exit(int status) {
+void port_exit(int status)
+{
     /* Semihosting SYS_EXIT_EXTENDED: QEMU ends with the status. */
     const uint32_t block[2] = {0x20026u, (uint32_t)status};
     register uint32_t operation __asm("r0") = 0x20;

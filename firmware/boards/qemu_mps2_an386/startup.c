@@ -26,7 +26,8 @@ __attribute__((section(".vectors"), used)) static const handler vectors[16 + 32]
 };
 
 /* Paints the whole stack before anything uses it. */
-__attribute__((naked)) void reset(void) {
+__attribute__((naked)) void reset(void)
+{
     __asm volatile(
         "cpsid i\n"
         "ldr r0, =stack_bottom\n"
@@ -38,7 +39,8 @@ __attribute__((naked)) void reset(void) {
         "b start\n");
 }
 
-__attribute__((used)) static void start(void) {
+__attribute__((used)) static void start(void)
+{
     /* The image is built for the hard-float ABI, so the compiler may use the registers of the FPU. */
     CPACR |= 0xFu << 20;
     __asm volatile("dsb\nisb");
@@ -55,7 +57,8 @@ __attribute__((used)) static void start(void) {
 }
 
 /* The stack may be what is wrong: leave it for one of its own. r0 = where the processor saved its registers. */
-__attribute__((naked)) void fault(void) {
+__attribute__((naked)) void fault(void)
+{
     __asm volatile(
         "cpsid i\n"
         "mov r0, sp\n"
@@ -64,7 +67,8 @@ __attribute__((naked)) void fault(void) {
         "b fault_report\n");
 }
 
-__attribute__((used)) static void fault_report(const uint32_t *saved) {
+__attribute__((used)) static void fault_report(const uint32_t *saved)
+{
     static const char *const name[16] = {
         [2] = "NMI", [3] = "HardFault", [4] = "MemManage", [5] = "BusFault", [6] = "UsageFault",
     };

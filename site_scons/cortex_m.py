@@ -1,0 +1,95 @@
+"""Firmware for a Cortex-M board: library, model, app and board into one image."""
+
+import glob
+import os
+import re
+import shutil
+import sys
+
+from SCons.Script import Action, Default, Exit, SConsignFile
+
+CROSS = "arm-none-eabi-"
+FLAGS = ["-mthumb", "-std=c99", "-O3", "-g", "-ffunction-sections", "-fdata-sections", "-fno-common"]
+FLAGS += ["-Wall", "-Wextra", "-Wconversion", "-Werror"]
+LINK = ["-nostartfiles", "-Wl,--gc-sections", "-Wl,--fatal-warnings"]
+
+
+def stop(sentence):
+    print(f"scons: {sentence}")
+    Exit(2)
+
+
+def model_defines(model):
+    """Give (C file, macros) by which the app finds its model; the file's name holds id and name."""
+    found = glob.glob(f"firmware/models/def_nn*_{model}.c")
+    found = [path for path in found if re.fullmatch(rf"def_nn\d+_{re.escape(model)}\.c", os.path.basename(path))]
+    if len(found) != 1:
+        what = "no" if not found else "more than one"
+        stop(f"there is {what} firmware/models/def_nn<id>_{model}.c; py_tools/c_code_table_converter.py makes it")
+    return found[0], model_macros(os.path.basename(found[0]).removesuffix(".c"))
+
+
+def model_macros(stem):
+    """Give the macros of main.c for the generated files <stem>.c and .h."""
+    symbol = stem.removeprefix("def_")
+    upper = symbol.upper()
+    return {
+        "MODEL_HEADER": f'"{stem}.h"',
+        "MODEL": symbol,
+        "MODEL_HOP": f"{upper}_HOP",
+        "MODEL_STATE_BYTES": f"{upper}_STATE_BYTES",
+    }
+
+
+def build(env, board, machine):
+    """build/<target>/nnsp_<model>.elf, .bin, .map; aliases run and size.
+
+    board: folder under firmware/boards; machine: the compiler's options for the processor.
+    """
+    if shutil.which(f"{CROSS}gcc") is None:
+        stop(
+            f"{CROSS}gcc is not installed; on Debian or Ubuntu: "
+            "sudo apt-get install gcc-arm-none-eabi libnewlib-arm-none-eabi"
+        )
+    target, name = env["target"], env["model"]
+    folder = f"build/{target}"
+    SConsignFile(f"{folder}/.sconsign")
+    table, macros = model_defines(name)
+    env.Replace(CC=f"{CROSS}gcc", LINK=f"{CROSS}gcc", OBJCOPY=f"{CROSS}objcopy", PROGSUFFIX=".elf")
+    env.Append(
+        CCFLAGS=[*machine, *FLAGS],
+        CPPPATH=["nnsp_lib/include", "nnsp_lib/src", "firmware/app", f"firmware/boards/{board}", "firmware/models"],
+        LINKFLAGS=[*machine, *LINK, "-T", f"firmware/boards/{board}/link.ld", "-Wl,-Map=${TARGET.base}.map"],
+    )
+    library = env.Glob("nnsp_lib/src/*.c") + env.Glob("nnsp_lib/src/arch/portable/*.c")
+    sources = library + env.Glob(f"firmware/boards/{board}/*.c") + ["firmware/app/link.c", table]
+    objects = [_object(env, folder, str(source)) for source in sources]
+    # Compiled apart for every model. The call graph with stack use is for the size table.
+    quoted = {key: value.replace('"', '\\"') for key, value in macros.items()}
+    objects.append(_object(env, folder, "firmware/app/main.c", f"_{name}", quoted))
+    elf = env.Program(f"{folder}/nnsp_{name}", objects)
+    env.Depends(elf, f"firmware/boards/{board}/link.ld")
+    env.SideEffect(f"{folder}/nnsp_{name}.map", elf)
+    env.Clean(elf, f"{folder}/nnsp_{name}.map")
+    binary = env.Command(f"{folder}/nnsp_{name}.bin", elf, "$OBJCOPY -O binary $SOURCE $TARGET")
+    Default(elf, binary)
+    python = f'"{sys.executable}"'
+    stream = f"{python} py_tools/stream_se.py --board={target} --model={name} --wav=$wav --output=$output"
+    if os.path.exists(env["clean"]):
+        stream += " --clean=$clean"
+    env.AlwaysBuild(env.Alias("run", elf, Action(stream)))
+    env.AlwaysBuild(env.Alias("size", elf, Action(f"{python} site_scons/sizes.py $SOURCE {folder}")))
+
+
+def _object(env, folder, source, suffix="", defines=None):
+    path = f"{folder}/{os.path.splitext(source)[0]}{suffix}"
+    graph = f"{path}.ci"
+    built = env.Object(
+        f"{path}.o",
+        source,
+        CPPDEFINES={**(defines or {})},
+        CCFLAGS=[*env["CCFLAGS"], "-fcallgraph-info=su"],
+    )
+    env.SideEffect(graph, built)
+    env.Clean(built, graph)
+    return built

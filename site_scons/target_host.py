@@ -1,0 +1,32 @@
+"""The library for this computer: what Python loads, and what sanitizers look at."""
+
+import shutil
+
+from SCons.Script import Default, Exit, SConsignFile
+
+WARNINGS = ["-Wall", "-Wextra", "-Wconversion", "-Werror"]
+
+
+def build(env):
+    """build/host[_clang][_sanitize][_checked]/libnnsp.so and .a"""
+    if shutil.which(env["cc"]) is None:
+        print(f"scons: {env['cc']} is not installed; on Debian or Ubuntu: sudo apt-get install {env['cc']}")
+        Exit(2)
+    parts = ["host"] + ["clang"] * (env["cc"] == "clang")
+    parts += [option for option in ("sanitize", "checked") if env[option]]
+    folder = f"build/{'_'.join(parts)}"
+    # One data base a folder: builds of different variants may run side by side.
+    SConsignFile(f"{folder}/.sconsign")
+    env.VariantDir(folder, "nnsp_lib/src", duplicate=False)
+    env.Replace(CC=env["cc"], SHLINK=env["cc"])
+    env.Append(
+        CCFLAGS=["-std=c99", "-O2", "-g", "-fPIC", *WARNINGS],
+        CPPPATH=["nnsp_lib/include", "nnsp_lib/src"],
+        CPPDEFINES=["NNSP_CHECKED"] if env["checked"] else [],
+    )
+    if env["sanitize"]:
+        flags = ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"]
+        env.Append(CCFLAGS=flags, LINKFLAGS=flags)
+    sources = env.Glob(f"{folder}/*.c") + env.Glob(f"{folder}/arch/portable/*.c")
+    objects = [env.SharedObject(source) for source in sources]
+    Default(env.SharedLibrary(f"{folder}/nnsp", objects), env.StaticLibrary(f"{folder}/nnsp", objects))
