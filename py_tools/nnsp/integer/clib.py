@@ -258,7 +258,7 @@ class TableEnhancer(CEnhancer):
             raise UserError(f"{source} does not compile: {done.stderr.strip()}")
         self._tables = _Tables(library)
         ffi = cffi.FFI()
-        ffi.cdef(declarations() + f"extern const nnsp_model {symbol};")
+        ffi.cdef(declarations() + f"extern nnsp_model {symbol};")
         self._compiled = ffi.dlopen(str(shared))
         address = int(ffi.cast("uintptr_t", ffi.addressof(self._compiled, symbol)))
         self._start(library, library.ffi.cast("nnsp_model *", address))

@@ -129,12 +129,12 @@ def fft(re: Array, im: Array, twiddle: Array) -> tuple[Array, Array]:
     bits = points.bit_length() - 1
     size = 1
     if bits % 2:
-        re, im = (x.reshape(frames, -1, 2) for x in (re, im))
+        re, im = (x.reshape(frames, points // 2, 2) for x in (re, im))
         re, im = (np.stack([x[..., 0] + x[..., 1], x[..., 0] - x[..., 1]], axis=-1) for x in (re, im))
         size = 2
     while size < points:
         q, size = size, size * 4
-        parts_re, parts_im = (x.reshape(frames, -1, 4, q) for x in (re, im))
+        parts_re, parts_im = (x.reshape(frames, points // size, 4, q) for x in (re, im))
         a, c, b, d = ((parts_re[:, :, i], parts_im[:, :, i]) for i in range(4))
         if q > 1:
             step = 2 * points // size
@@ -223,5 +223,5 @@ def synthesise(fe: IntegerFrontEnd, re: Array, im: Array, mask: Array) -> Array:
     zi[:, points - k], zr[:, points - k] = er - ti, tr - ei
     order = _bit_reversed(points)
     zr, zi = fft(zr[:, order], zi[:, order], twiddle)
-    x = np.stack([zi, zr], axis=-1).reshape(len(re), -1)[:, : fe.float_form.window_size]
+    x = np.stack([zi, zr], axis=-1).reshape(len(re), 2 * points)[:, : fe.float_form.window_size]
     return (x * fe.window.astype(np.int64)) >> 16
