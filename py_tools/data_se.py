@@ -1,0 +1,83 @@
+"""Make the lists of speech and noise that training mixes from: data_se.py --speech=DIR --noise=DIR."""
+
+import argparse
+import os
+from collections import defaultdict
+from pathlib import Path
+
+from nnsp import cli
+from nnsp.data import corpus, mixing
+from nnsp.errors import UserError
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    add = parser.add_argument
+    add("--speech", nargs="+", default=[], metavar="DIR", help="folders of speech, split by speaker")
+    add("--noise", nargs="+", default=[], metavar="DIR", help="folders of noise, split by source")
+    add("--train_dataset_path", metavar="DIR", help="speech that is wholly for training")
+    add("--test_dataset_path", metavar="DIR", help="speech that is wholly for testing")
+    add("--out", default="build/datasets", metavar="DIR", help="where the lists go (default %(default)s)")
+    add("--datasize_noise", type=int, default=-1, metavar="N", help="use N training utterances (-1: all)")
+    add("--reverb_prob", type=float, default=0.2, help="share of mixtures in a room (default %(default)s)")
+    add(
+        "--test_share",
+        type=float,
+        default=0.15,
+        help="share of the seconds kept for testing (default %(default)s)",
+    )
+    add("--seed", type=int, default=0, help="of the split (default %(default)s)")
+    add(
+        "--num_procs",
+        type=int,
+        default=os.cpu_count(),
+        help="decode in so many processes (default: all cores)",
+    )
+    return parser.parse_args()
+
+
+def describe(name: str, clips: list[corpus.Clip]) -> None:
+    for kind, who in (("speech", "speakers"), ("noise", "sources")):
+        seconds: dict[str, float] = defaultdict(float)
+        count = 0
+        for clip in clips:
+            if clip.kind == kind:
+                seconds[clip.group] += clip.frames / 16000
+                count += 1
+        hours = sum(seconds.values()) / 3600
+        print(f"{name:5} {kind:6} {hours:6.2f} h  {count:6} files  {len(seconds):5} {who}")
+
+
+def main() -> None:
+    args = parse()
+    if not 0 < args.test_share < 1 or not 0 <= args.reverb_prob <= 1:
+        raise UserError("--test_share must lie between 0 and 1, --reverb_prob from 0 to 1")
+    fixed = bool(args.train_dataset_path), bool(args.test_dataset_path)
+    if fixed[0] != fixed[1]:
+        raise UserError(
+            "--train_dataset_path and --test_dataset_path go together; or give --speech and have it split"
+        )
+    speech = [clip for folder in args.speech for clip in corpus.find_clips(folder, "speech")]
+    noise = [clip for folder in args.noise for clip in corpus.find_clips(folder, "noise")]
+    train, test = corpus.split(speech, args.test_share, args.seed) if speech else ([], [])
+    if all(fixed):
+        train += corpus.find_clips(args.train_dataset_path, "speech")
+        test += corpus.find_clips(args.test_dataset_path, "speech")
+    if not train or not noise:
+        raise UserError("give both speech and noise: --speech=DIR --noise=DIR")
+    train = corpus.thin(train, args.datasize_noise, args.seed)
+    train_noise, test_noise = corpus.split(noise, args.test_share, args.seed)
+    out = Path(args.out)
+    for name, clips in (("train", train + train_noise), ("test", test + test_noise)):
+        done, rejected = corpus.write_list(clips, out / f"{name}.csv", args.num_procs)
+        for file in rejected:
+            print(f"left out: {file.path}: {file.reason}")
+        if rejected:
+            print(f"{len(rejected)} of {len(clips)} {name} files left out")
+        describe(name, done)
+    mixing.Settings(reverb_prob=args.reverb_prob).write(out / mixing.SETTINGS_FILE)
+    print(f"train with --train_list={out / 'train.csv'} --test_list={out / 'test.csv'}")
+
+
+if __name__ == "__main__":
+    cli.run(main, "stopped; nothing half-written is used, the same command starts again")

@@ -1,0 +1,1 @@
+"""Speech and noise: lists, downloads, the built-in generator, mixtures."""

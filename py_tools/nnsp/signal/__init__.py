@@ -1,0 +1,1 @@
+"""Sound files, the front end, scores and pictures."""

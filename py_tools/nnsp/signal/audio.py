@@ -1,0 +1,137 @@
+"""Sound in and out: any file that soundfile reads becomes float32 mono at the rate asked for."""
+
+import os
+from math import gcd
+from pathlib import Path
+
+import numpy as np
+import soundfile
+from numpy.typing import NDArray
+from scipy.signal import resample_poly
+
+from nnsp.errors import UserError
+
+RATE = 16000
+
+
+def resample(x: NDArray[np.float32], rate: int, wanted: int) -> NDArray[np.float32]:
+    """Band-limited change of the sampling rate of a mono signal.
+
+    Parameters
+    ----------
+    x : float32[samples]
+    rate, wanted : int
+        Hz.
+
+    Returns
+    -------
+    float32[ceil(samples * wanted / rate)]
+    """
+    if rate == wanted:
+        return x
+    common = gcd(rate, wanted)
+    y = resample_poly(x, wanted // common, rate // common, window=("kaiser", 8.0))
+    return np.asarray(y, np.float32)
+
+
+def load(path: Path | str, rate: int = RATE) -> tuple[NDArray[np.float32], int, int]:
+    """Read a sound file as mono at `rate` without a word.
+
+    Returns
+    -------
+    (float32[samples] in [-1, 1), the file's rate in Hz, the file's channels)
+
+    Raises
+    ------
+    UserError
+        The file is missing, not audio, empty, or holds NaN or infinity.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise UserError(f"{path}: no such file; give the name of a sound file (wav, flac, ogg, mp3)")
+    try:
+        x, file_rate = soundfile.read(path, dtype="float32", always_2d=True)
+    except (soundfile.LibsndfileError, RuntimeError) as error:
+        raise UserError(
+            f"{path}: not a sound file that can be read ({error}); wav, flac, ogg or mp3 will do"
+        ) from None
+    if x.shape[0] == 0:
+        raise UserError(f"{path}: holds no samples; give a file with sound in it")
+    if not np.isfinite(x).all():
+        raise UserError(f"{path}: holds NaN or infinity; write it again with finite samples")
+    channels = x.shape[1]
+    mono = np.ascontiguousarray(x[:, 0]) if channels == 1 else x.mean(axis=1, dtype=np.float32)
+    return resample(mono, file_rate, rate), file_rate, channels
+
+
+def read(path: Path | str, rate: int = RATE) -> NDArray[np.float32]:
+    """Read a sound file as mono at `rate`, and say in one line if it had to be changed for that.
+
+    Returns
+    -------
+    float32[samples] in [-1, 1)
+
+    Raises
+    ------
+    UserError
+        As in `load`.
+    """
+    x, file_rate, channels = load(path, rate)
+    changes = []
+    if channels > 1:
+        changes.append(f"{channels} channels mixed down to one")
+    if file_rate != rate:
+        changes.append(f"resampled from {file_rate} to {rate} Hz")
+    if changes:
+        print(f"{path}: {', '.join(changes)}")
+    return x
+
+
+def to_int16(x: NDArray[np.float32]) -> NDArray[np.int16]:
+    """Round samples in [-1, 1) to int16 and saturate."""
+    return np.clip(np.rint(x * 32768.0), -32768, 32767).astype(np.int16)
+
+
+def write_wav(path: Path | str, x: NDArray[np.float32] | NDArray[np.int16], rate: int = RATE) -> None:
+    """Write a mono int16 wav under a temporary name, then rename it.
+
+    Parameters
+    ----------
+    x : int16[samples], or float[samples] in [-1, 1) which is rounded and saturated
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    samples = x if x.dtype == np.int16 else to_int16(np.asarray(x, np.float32))
+    unfinished = path.with_name(path.name + ".part")
+    soundfile.write(unfinished, samples, rate, subtype="PCM_16", format="WAV")
+    os.replace(unfinished, path)
+
+
+def record(seconds: float, rate: int = RATE) -> NDArray[np.float32]:
+    """Record the default microphone.
+
+    Returns
+    -------
+    float32[seconds * rate]
+
+    Raises
+    ------
+    UserError
+        There is no PortAudio or no microphone.
+    """
+    try:
+        import sounddevice
+    except (ImportError, OSError):
+        raise UserError(
+            "recording needs PortAudio, which is not there: install it (Debian: apt install libportaudio2), "
+            "or give a file with --test_wavefile"
+        ) from None
+    try:
+        print(f"recording {seconds:g} s ...")
+        x = sounddevice.rec(int(seconds * rate), samplerate=rate, channels=1, dtype="float32", blocking=True)
+    except sounddevice.PortAudioError as error:
+        raise UserError(
+            f"no microphone could be opened at {rate} Hz ({error}); plug one in, "
+            "or give a file with --test_wavefile"
+        ) from None
+    return np.ascontiguousarray(x[:, 0])
