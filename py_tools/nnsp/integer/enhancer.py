@@ -56,10 +56,6 @@ class IntegerEnhancer:
         self._frame = 0
         self.network.reset()
 
-    def features(self, samples: Array) -> Array:
-        """Features of whole hops, Q12 int16 [frames, features]; the stream does not move."""
-        return frontend.features(self.model.frontend, *self._spectrum(samples))
-
     def process(self, samples: Array) -> Array:
         """Enhance whole hops.
 
@@ -74,7 +70,9 @@ class IntegerEnhancer:
         """
         table = self.model.frontend
         fe = table.float_form
-        re, im = self._spectrum(samples)
+        if samples.dtype != np.int16 or len(samples) % fe.hop:
+            raise ValueError(f"expected int16 samples, a multiple of {fe.hop}")
+        re, im = frontend.analyse(table, frontend.framed(table, samples, self._history))
         outputs = self.network.run(frontend.features(table, re, im))
         mask = self._hold(outputs, len(re))
         parts = frontend.synthesise(table, re, im, mask)
@@ -87,14 +85,6 @@ class IntegerEnhancer:
             self._overlap[-fe.hop :] = 0
         self._history = np.concatenate([self._history, samples])[len(samples) :].astype(np.int16)
         return out
-
-    def _spectrum(self, samples: Array) -> tuple[Array, Array]:
-        fe = self.model.frontend.float_form
-        if samples.dtype != np.int16 or len(samples) % fe.hop:
-            raise ValueError(f"expected int16 samples, a multiple of {fe.hop}")
-        known = np.concatenate([self._history, samples])
-        starts = np.arange(0, len(samples), fe.hop)
-        return frontend.analyse(self.model.frontend, known[starts[:, None] + np.arange(fe.window_size)])
 
     def _hold(self, outputs: Array, frames: int) -> Array:
         """One mask per frame: a network with strides holds its last output."""

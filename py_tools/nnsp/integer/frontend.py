@@ -180,6 +180,20 @@ def analyse(fe: IntegerFrontEnd, frames: Array) -> tuple[Array, Array]:
     return re, im
 
 
+def framed(fe: IntegerFrontEnd, samples: Array, history: Array | None = None) -> Array:
+    """Frames int16 [frames, window_size] of whole hops of samples; `history` are the window_size - hop samples before, or zeros."""
+    form = fe.float_form
+    if history is None:
+        history = np.zeros(form.window_size - form.hop, dtype=np.int16)
+    starts = np.arange(0, len(samples) // form.hop * form.hop, form.hop)
+    return np.concatenate([history, samples])[starts[:, None] + np.arange(form.window_size)]
+
+
+def stream_features(fe: IntegerFrontEnd, samples: Array) -> Array:
+    """Features Q12 int16 [frames, features] of a recording, int16 samples."""
+    return features(fe, *analyse(fe, framed(fe, samples)))
+
+
 def features(fe: IntegerFrontEnd, re: Array, im: Array) -> Array:
     """Normalised log2 energies, Q12 int16 [frames, features], of a spectrum."""
     power = (re * re + im * im).astype(np.uint64) >> np.uint64(fe.power_shift)

@@ -44,10 +44,16 @@ class ReferenceNetwork:
             One row per output: as many as frames for a network without strides, else those of the frames whose
             number since the start is a multiple of the total stride.
         """
+        return self.activations(frames)[-1]
+
+    def activations(self, frames: Array) -> list[Array]:
+        """As `run`, but the outputs of every layer."""
         x = np.asarray(frames, dtype=np.int16)
+        outputs = []
         for index, layer in enumerate(self.network.layers):
             x = self._layer(index, layer, x)
-        return x
+            outputs.append(x)
+        return outputs
 
     def _layer(self, index: int, layer: IntegerLayer, x: Array) -> Array:
         state = self.state.layers[index]

@@ -99,10 +99,11 @@ def frontend_checksum(fe: IntegerFrontEnd) -> int:
 
 def table_bytes(arch: Arch) -> int:
     """Bytes of weights, biases and multipliers in flash, padding included."""
-    return sum(_layer_table_bytes(layer, inputs) for layer, inputs in _with_inputs(arch))
+    return sum(layer_bytes(layer, inputs) for layer, inputs in _with_inputs(arch))
 
 
-def _layer_table_bytes(layer: Layer, inputs: int) -> int:
+def layer_bytes(layer: Layer | IntegerLayer, inputs: int) -> int:
+    """Bytes of one layer's tables."""
     rows = layer.units * (4 if layer.kind == "lstm" else 1)
     even = rows + rows % BLOCK_ROWS
     total = even * padded(layer.kernel_size * inputs) + rows * (2 + 4)

@@ -1,0 +1,118 @@
+"""What the integers cost: the float network beside the integer one, layer by layer."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from nnsp.integer import arithmetic, tables
+from nnsp.integer.arithmetic import Array
+from nnsp.integer.quantization import IntegerNetwork, quantize
+from nnsp.integer.reference import ReferenceNetwork
+from nnsp.network.arch import Arch, Layer
+
+
+def float_activations(arch: Arch, weights: list[dict[str, Array]], features: Array) -> list[Array]:
+    """Outputs of every layer of the float network, from a start in silence.
+
+    Parameters
+    ----------
+    arch : Arch
+    weights : list of dict
+        As `quantization.quantize` takes them.
+    features : float [time, inputs]
+
+    Returns
+    -------
+    list of float64 [outputs, units]
+        Fewer outputs than frames behind a conv1d with strides.
+    """
+    outputs = []
+    x = np.asarray(features, dtype=np.float64)
+    for layer, floats in zip(arch.layers, weights, strict=True):
+        x = _lstm(layer, floats, x) if layer.kind == "lstm" else _product(layer, floats, x)
+        outputs.append(x)
+    return outputs
+
+
+def _product(layer: Layer, floats: dict[str, Array], x: Array) -> Array:
+    older = np.concatenate([np.zeros((layer.kernel_size - 1, x.shape[1])), x])
+    starts = np.arange(0, len(x), layer.strides)
+    windows = older[starts[:, None] + np.arange(layer.kernel_size)].reshape(len(starts), -1)
+    y = windows @ floats["kernel"].reshape(-1, layer.units).astype(np.float64) + floats["bias"]
+    return {"tanh": np.tanh, "sigmoid": _sigmoid, "relu6": lambda v: np.clip(v, 0, 6), "linear": lambda v: v}[
+        layer.activation
+    ](y)
+
+
+def _lstm(layer: Layer, floats: dict[str, Array], x: Array) -> Array:
+    from_x = x @ floats["kernel"].astype(np.float64) + floats["bias"]
+    recurrent = floats["recurrent"].astype(np.float64)
+    c = h = np.zeros(layer.units)
+    out = np.empty((len(x), layer.units))
+    for t in range(len(x)):
+        i, f, g, o = np.split(from_x[t] + h @ recurrent, 4)
+        c = _sigmoid(f) * c + _sigmoid(i) * np.tanh(g)
+        h = _sigmoid(o) * np.tanh(c)
+        out[t] = h
+    return out
+
+
+def _sigmoid(x: Array) -> Array:
+    return 0.5 * (1 + np.tanh(0.5 * x))
+
+
+def sqnr_db(exact: Array, approximate: Array) -> float:
+    """Signal to quantisation noise ratio in dB; infinite where the two are equal."""
+    noise = np.sum((exact - approximate) ** 2)
+    return float(10 * np.log10(np.sum(exact**2) / noise)) if noise > 0 else float("inf")
+
+
+@dataclass(frozen=True)
+class LayerReport:
+    """One line of the conversion report."""
+
+    layer: str
+    sqnr_db: float
+    saturations: int
+    outputs: int
+    bytes: int
+
+
+def calibrate(arch: Arch, weights: list[dict[str, Array]], features: Array) -> tuple[IntegerNetwork, list[LayerReport]]:
+    """Quantise a network, with the formats of linear layers taken from real features, and report what it cost.
+
+    Parameters
+    ----------
+    features : int16 [time, inputs]
+        Q12 features of the integer front end.
+
+    Returns
+    -------
+    network : IntegerNetwork
+    report : list of LayerReport
+        SQNR of each layer's output against the float network's, errors of the layers before it included.
+    """
+    exact = float_activations(arch, weights, features / 2.0**arithmetic.FEATURE_FRAC)
+    peaks = {n: float(np.abs(y).max()) for n, y in enumerate(exact) if arch.layers[n].activation == "linear"}
+    network = quantize(arch, weights, peaks)
+    reference = ReferenceNetwork(network)
+    report = []
+    for n, (layer, y) in enumerate(zip(network.layers, reference.activations(features), strict=True)):
+        report.append(
+            LayerReport(
+                layer=f"{layer.kind} {layer.inputs}" + (f"x{layer.kernel_size}" if layer.kernel_size > 1 else "")
+                + f" -> {layer.units} {layer.activation}",
+                sqnr_db=sqnr_db(exact[n], y / 2.0**layer.out_frac),
+                saturations=int(reference.saturations[n]),
+                outputs=y.size,
+                bytes=tables.layer_bytes(layer, layer.inputs),
+            )
+        )
+    return network, report
+
+
+def report_text(report: list[LayerReport]) -> str:
+    """The report as a table."""
+    lines = [f"{'layer':<28}{'SQNR dB':>9}{'saturated':>11}{'of':>9}{'bytes':>9}"]
+    lines += [f"{r.layer:<28}{r.sqnr_db:>9.1f}{r.saturations:>11}{r.outputs:>9}{r.bytes:>9}" for r in report]
+    return "\n".join([*lines, f"{'sum':<57}{sum(r.bytes for r in report):>9}"])
