@@ -1,0 +1,1 @@
+"""Networks: their text, their Keras form, their training."""

@@ -1,0 +1,279 @@
+"""The text that describes a network: parse, check, write, summarise."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+from nnsp.errors import UserError
+
+KINDS = ("fc", "lstm", "conv1d")
+ACTIVATIONS = ("relu6", "tanh", "sigmoid", "linear")
+LARGEST = 65535  # sizes are 16-bit words in the C tables
+
+HEAD_KEYS = ("input_neurons", "dropprob")
+LAYER_KEYS = {
+    "fc": ("layer_neurons", "activation", "dropprob"),
+    "lstm": ("layer_neurons", "activation", "dropprob"),
+    "conv1d": ("num_filters", "kernel_size", "strides", "activation", "dropprob"),
+}
+OPTIONAL = {"fc": {"dropprob"}, "lstm": {"dropprob", "activation"}, "conv1d": {"dropprob", "strides"}}
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One layer; ``units`` are neurons, or filters of a conv1d."""
+
+    kind: str
+    units: int
+    activation: str
+    kernel_size: int = 1
+    strides: int = 1
+    dropprob: float = 0.0
+
+
+@dataclass(frozen=True)
+class Arch:
+    """A network: layers in turn. ``dropprob`` is that of the input, each layer's that of its output."""
+
+    name: str
+    input_neurons: int
+    dropprob: float
+    layers: tuple[Layer, ...]
+
+    @property
+    def inputs(self) -> tuple[int, ...]:
+        """Inputs of every layer."""
+        return (self.input_neurons, *(layer.units for layer in self.layers[:-1]))
+
+    @property
+    def stride(self) -> int:
+        """Input frames per output."""
+        return math.prod(layer.strides for layer in self.layers)
+
+    @property
+    def layer_parameters(self) -> tuple[int, ...]:
+        """Weights and biases of every layer."""
+        rows = (layer.units * (4 if layer.kind == "lstm" else 1) for layer in self.layers)
+        return tuple(macs + n for macs, n in zip(self._layer_macs, rows, strict=True))
+
+    @property
+    def parameters(self) -> int:
+        """Weights and biases in all."""
+        return sum(self.layer_parameters)
+
+    @property
+    def layer_macs_per_frame(self) -> tuple[float, ...]:
+        """Multiply-accumulates of every layer per input frame; behind strides, on average."""
+        result, stride = [], 1
+        for layer, macs in zip(self.layers, self._layer_macs, strict=True):
+            stride *= layer.strides
+            result.append(macs / stride)
+        return tuple(result)
+
+    @property
+    def macs_per_frame(self) -> int:
+        """Multiply-accumulates of all layers per input frame; behind strides, on average, rounded up."""
+        return math.ceil(sum(self.layer_macs_per_frame))
+
+    @property
+    def _layer_macs(self) -> tuple[int, ...]:
+        """Multiply-accumulates of every layer each time it runs: one per weight."""
+        return tuple(
+            4 * layer.units * (inputs + layer.units)
+            if layer.kind == "lstm"
+            else layer.kernel_size * inputs * layer.units
+            for layer, inputs in zip(self.layers, self.inputs, strict=True)
+        )
+
+
+def load(path: Path | str) -> Arch:
+    """Read a network's text.
+
+    Raises
+    ------
+    UserError
+        There is no such file, or what `parse` refuses.
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise UserError(
+            f"{path}: no such file; give the text of a network, for example one of nn_arch/"
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: cannot be read as text ({error}); give the text of a network") from None
+    return parse(text, str(path))
+
+
+def parse(text: str, source: str) -> Arch:
+    """Make a network of its text.
+
+    Parameters
+    ----------
+    text : str
+        ``key value`` lines; ``#`` starts a comment. First ``input_neurons`` and, if wanted, ``dropprob``; then
+        a block per layer, opened by ``layer_type``.
+    source : str
+        File name, for errors; less ``def_`` and ``.txt`` it is the network's name.
+
+    Raises
+    ------
+    UserError
+        With file, line and what was expected.
+    """
+    return _Parser(text, source).parse()
+
+
+class _Parser:
+    def __init__(self, text: str, source: str) -> None:
+        self.source = source
+        self.entries: list[tuple[int, str, str]] = []
+        self.last_line = max(len(text.splitlines()), 1)
+        for number, line in enumerate(text.splitlines(), start=1):
+            words = line.split("#")[0].split()
+            if not words:
+                continue
+            if len(words) != 2:
+                self.fail(number, f"expected a key and a value, not '{' '.join(words)}'")
+            self.entries.append((number, words[0], words[1]))
+
+    def fail(self, line: int, message: str) -> NoReturn:
+        raise UserError(f"{self.source}:{line}: {message}")
+
+    def parse(self) -> Arch:
+        if not self.entries or self.entries[0][1] != "input_neurons":
+            line, found = (
+                (self.entries[0][0], self.entries[0][1]) if self.entries else (self.last_line, "nothing")
+            )
+            self.fail(line, f"expected 'input_neurons N' before anything else, not {found}")
+        blocks = list(self._blocks())
+        head = self._values(blocks[0][0], blocks[0][1], HEAD_KEYS, {"dropprob"}, "the head")
+        if len(blocks) == 1:
+            self.fail(self.last_line, f"expected at least one layer, 'layer_type {'|'.join(KINDS)}'")
+        layers = [self._layer(line, entries) for line, entries in blocks[1:]]
+        return Arch(
+            name=Path(self.source).name.removeprefix("def_").removesuffix(".txt"),
+            input_neurons=head["input_neurons"],
+            dropprob=head.get("dropprob", 0.0),
+            layers=tuple(layers),
+        )
+
+    def _blocks(self) -> Iterator[tuple[int, list[tuple[int, str, str]]]]:
+        """Line and entries of the head and of every layer."""
+        block: list[tuple[int, str, str]] = []
+        for entry in self.entries:
+            if entry[1] == "layer_type" and block:
+                yield block[0][0], block
+                block = []
+            block.append(entry)
+        yield block[0][0], block
+
+    def _layer(self, line: int, entries: list[tuple[int, str, str]]) -> Layer:
+        kind = entries[0][2]
+        if kind not in KINDS:
+            self.fail(line, f"unknown layer_type '{kind}'; expected {', '.join(KINDS)}")
+        values = self._values(line, entries[1:], LAYER_KEYS[kind], OPTIONAL[kind], f"layer_type {kind}")
+        activation = values.get("activation", "tanh")
+        if kind == "lstm" and activation != "tanh":
+            number = next(number for number, key, _ in entries if key == "activation")
+            self.fail(
+                number,
+                f"the activation of an lstm is tanh, not {activation}; write tanh or leave the line out",
+            )
+        return Layer(
+            kind=kind,
+            units=values["num_filters" if kind == "conv1d" else "layer_neurons"],
+            activation=activation,
+            kernel_size=values.get("kernel_size", 1),
+            strides=values.get("strides", 1),
+            dropprob=values.get("dropprob", 0.0),
+        )
+
+    def _values(
+        self,
+        line: int,
+        entries: list[tuple[int, str, str]],
+        allowed: tuple[str, ...],
+        optional: set[str],
+        block: str,
+    ) -> dict[str, Any]:
+        values: dict[str, Any] = {}
+        known = {"layer_type", *HEAD_KEYS, *(key for keys in LAYER_KEYS.values() for key in keys)}
+        for number, key, text in entries:
+            if key not in known:
+                self.fail(number, f"unknown key '{key}' in {block}; expected {', '.join(allowed)}")
+            if key not in allowed:
+                self.fail(number, f"{key} is out of place in {block}; expected {', '.join(allowed)}")
+            if key in values:
+                self.fail(number, f"a second {key} in {block}; expected one")
+            values[key] = self._value(number, key, text)
+        for key in allowed:
+            if key not in values and key not in optional:
+                self.fail(line, f"{block} without {key}; expected a line '{key} ...'")
+        return values
+
+    def _value(self, number: int, key: str, text: str) -> int | float | str:
+        if key == "activation":
+            if text not in ACTIVATIONS:
+                self.fail(number, f"unknown activation '{text}'; expected {', '.join(ACTIVATIONS)}")
+            return text
+        if key == "dropprob":
+            try:
+                probability = float(text)
+            except ValueError:
+                probability = math.nan
+            if not 0 <= probability < 1:
+                self.fail(number, f"dropprob {text}; expected a number from 0 to below 1")
+            return probability
+        if not (text.isascii() and text.isdigit() and 1 <= int(text) <= LARGEST):
+            self.fail(number, f"{key} {text}; expected a whole number from 1 to {LARGEST}")
+        return int(text)
+
+
+def to_text(arch: Arch) -> str:
+    """Text that `parse` turns into the same network."""
+    lines = [f"input_neurons {arch.input_neurons}", f"dropprob {arch.dropprob}"]
+    for layer in arch.layers:
+        lines += ["", f"layer_type {layer.kind}"]
+        if layer.kind == "conv1d":
+            lines += [
+                f"num_filters {layer.units}",
+                f"kernel_size {layer.kernel_size}",
+                f"strides {layer.strides}",
+            ]
+        else:
+            lines.append(f"layer_neurons {layer.units}")
+        lines += [f"activation {layer.activation}", f"dropprob {layer.dropprob}"]
+    return "\n".join(lines) + "\n"
+
+
+def summary(arch: Arch, **totals: int) -> str:
+    """Table of layers with shapes, parameters and MACs per frame.
+
+    Parameters
+    ----------
+    arch : Arch
+    totals : int
+        Further figures for the last lines, named by their words: ``table_bytes=...``.
+    """
+    rows = [("layer", "shape", "activation", "parameters", "MACs/frame")]
+    columns = zip(arch.layers, arch.inputs, arch.layer_parameters, arch.layer_macs_per_frame, strict=True)
+    for layer, inputs, parameters, macs in columns:
+        shape = f"{inputs} -> {layer.units}"
+        if layer.kind == "conv1d":
+            shape = f"{inputs} x {layer.kernel_size} -> {layer.units}"
+            shape += f" / {layer.strides}" if layer.strides > 1 else ""
+        rows.append((layer.kind, shape, layer.activation, f"{parameters}", f"{math.ceil(macs)}"))
+    rows.append((arch.name, "", "", f"{arch.parameters}", f"{arch.macs_per_frame}"))
+    widths = [max(len(row[i]) for row in rows) for i in range(5)]
+    lines = [
+        "  ".join(
+            cell.rjust(w) if i > 2 else cell.ljust(w)
+            for i, (cell, w) in enumerate(zip(row, widths, strict=True))
+        )
+        for row in rows
+    ]
+    lines += [f"{name.replace('_', ' ')}: {value}" for name, value in totals.items()]
+    return "\n".join(line.rstrip() for line in lines)

@@ -1,0 +1,161 @@
+"""The front end in floating point: frames, spectrum, features, inverse.
+
+Waveforms are in units of one int16 step. Frame t ends at sample (t + 1) * hop; before the start there are zeros.
+Functions with an ``xp`` argument take NumPy arrays (``numpy``) or tensors of a training graph (``keras.ops``).
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nnsp.errors import UserError
+
+FEAT_TYPES = ("mel", "pspec")
+FEATURE_LOW, FEATURE_HIGH = -8.0, 8.0 - 2.0**-12  # what int16 Q12 holds
+SMALLEST_STD = 0.05  # of a feature, in octaves
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class FrontEnd:
+    """Sizes of the front end; ``window_size``, ``hop`` and ``fft_size`` in samples, ``rate`` in Hz."""
+
+    rate: int = 16000
+    window_size: int = 480
+    hop: int = 160
+    fft_size: int = 512
+    feat_type: str = "mel"
+    bands: int = 72
+
+    @property
+    def bins(self) -> int:
+        """Frequencies of the spectrum, 0 and half the rate among them."""
+        return self.fft_size // 2 + 1
+
+    @property
+    def feature_count(self) -> int:
+        """Features per frame: the mel bands, or every bin for the power spectrum."""
+        return self.bands if self.feat_type == "mel" else self.bins
+
+    @property
+    def history(self) -> int:
+        """Samples of a frame that come before its hop; also the delay of the output."""
+        return self.window_size - self.hop
+
+
+def window(fe: FrontEnd) -> Floats:
+    """Analysis and synthesis window, float64 [window_size].
+
+    The squares of the overlapping windows add to 1.
+
+    Raises
+    ------
+    UserError
+        The hop does not divide the window at least twice, so that they would not.
+    """
+    if fe.hop < 1 or fe.window_size % fe.hop or fe.window_size // fe.hop < 2:
+        raise UserError(
+            f"front end: window_size {fe.window_size} must be two or more times hop {fe.hop}, "
+            "or the overlapping windows do not add to 1"
+        )
+    n = np.arange(fe.window_size)
+    return np.asarray(np.sqrt(fe.hop / fe.window_size * (1 - np.cos(2 * np.pi * n / fe.window_size))))
+
+
+def mel_segments(fe: FrontEnd) -> tuple[NDArray[np.int64], Floats]:
+    """Mel bands as segments between neighbouring band centres, each bin in one segment.
+
+    ``bands + 2`` points lie evenly on the HTK scale 2595 log10(1 + f / 700) from 0 to rate / 2. Band j rises
+    over segment j and falls over segment j + 1.
+
+    Returns
+    -------
+    edges : int64 [bands + 2]
+        First bin at or above each point.
+    rising : float64 [bins]
+        Weight of a bin in the band that rises over its segment; the rest, 1 - rising, is in the band before.
+
+    Raises
+    ------
+    UserError
+        A band holds no bin.
+    """
+    top = 2595 * np.log10(1 + fe.rate / 2 / 700)
+    points = 700 * (10 ** (np.linspace(0, top, fe.bands + 2) / 2595) - 1)
+    points[-1] = fe.rate / 2
+    hertz = np.arange(fe.bins) * (fe.rate / fe.fft_size)
+    edges = np.searchsorted(hertz, points, side="left")
+    segment = np.clip(np.searchsorted(points, hertz, side="right") - 1, 0, fe.bands)
+    rising = (hertz - points[segment]) / (points[segment + 1] - points[segment])
+    for band in range(fe.bands):
+        low, high = edges[band], edges[band + 2]
+        weight = np.where(segment[low:high] == band, rising[low:high], 1 - rising[low:high])
+        if not np.any(weight > 0):
+            raise UserError(
+                f"front end: mel band {band + 1} of {fe.bands} has no frequency of the {fe.fft_size}-point "
+                "transform; take fewer bands or a larger fft_size"
+            )
+    return edges, rising
+
+
+def mel_matrix(fe: FrontEnd) -> Floats:
+    """Mel bands as float64 [bins, bands]."""
+    edges, rising = mel_segments(fe)
+    matrix = np.zeros((fe.bins, fe.bands))
+    for band in range(fe.bands):
+        up, down = slice(edges[band], edges[band + 1]), slice(edges[band + 1], edges[band + 2])
+        matrix[up, band] = rising[up]
+        matrix[down, band] = 1 - rising[down]
+    return matrix
+
+
+def with_history(fe: FrontEnd, x: Any) -> Any:
+    """Waveforms [..., samples] with the zeros that frame 0 reaches back into."""
+    return np.pad(x, [(0, 0)] * (np.ndim(x) - 1) + [(fe.history, 0)])
+
+
+def analyse(fe: FrontEnd, x: Any, xp: Any = np) -> tuple[Any, Any]:
+    """Spectrum of waveforms.
+
+    Parameters
+    ----------
+    x : [..., history + frames * hop]
+        Each frame's own hop and the `FrontEnd.history` before the first one.
+
+    Returns
+    -------
+    re, im : [..., frames, bins]
+    """
+    if xp is np:
+        frames = np.lib.stride_tricks.sliding_window_view(x, fe.window_size, axis=-1)[..., :: fe.hop, :]
+        spectrum = np.fft.rfft(frames * window(fe).astype(x.dtype), fe.fft_size)
+        return spectrum.real, spectrum.imag
+    frames = xp.extract_sequences(x, fe.window_size, fe.hop)
+    re, im = xp.rfft(frames * window(fe).astype("float32"), fft_length=fe.fft_size)
+    return re, im
+
+
+def levels(fe: FrontEnd, re: Any, im: Any, xp: Any = np) -> Any:
+    """log2 of the band or bin energies, [..., frames, features]; the floor is one int16 step squared."""
+    energy = re * re + im * im
+    if fe.feat_type == "mel":
+        energy = xp.matmul(energy, mel_matrix(fe).astype("float32"))
+    return xp.log2(xp.maximum(energy, 1.0))
+
+
+def features(level: Any, mean: Any, std: Any, xp: Any = np) -> Any:
+    """Levels in deviations from the mean, limited to what Q12 holds."""
+    return xp.clip((level - mean) / std, FEATURE_LOW, FEATURE_HIGH)
+
+
+def synthesise(fe: FrontEnd, re: NDArray[Any], im: NDArray[Any]) -> Floats:
+    """Waveforms [..., frames * hop] of spectra [..., frames, bins], `FrontEnd.history` samples late."""
+    parts = np.fft.irfft(re + 1j * im, fe.fft_size)[..., : fe.window_size] * window(fe)
+    count, overlap = parts.shape[-2], fe.window_size // fe.hop
+    result = np.zeros((*parts.shape[:-2], count + overlap - 1, fe.hop))
+    for k in range(overlap):
+        result[..., k : k + count, :] += parts[..., k * fe.hop : (k + 1) * fe.hop]
+    return np.asarray(result[..., :count, :].reshape(*parts.shape[:-2], count * fe.hop))
