@@ -91,7 +91,7 @@ class Emulator:
             )
         if not image.is_file():
             raise UserError(f"{image}: there is no such image; build it with: scons target={board}")
-        # A free port may be taken by someone else before QEMU has it: then QEMU ends, and another one is tried.
+        # Someone else may take a free port before QEMU has it: then QEMU ends, and another is tried.
         for last in (False, False, True):
             number = _free_port()
             self.process = self._start(program, image, number)

@@ -7,7 +7,7 @@ import time
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,7 +80,7 @@ class Port(Protocol):
     name: str
 
     def receive(self, timeout: float) -> bytes:
-        """Give what has come in, waiting at most `timeout` seconds for the first byte. May raise `PortLost`."""
+        """Give what has come in, waiting at most `timeout` s for the first byte; may raise `PortLost`."""
 
     def send(self, data: bytes) -> None:
         """Send all of `data`. May raise `PortLost`."""
@@ -174,7 +174,8 @@ class Parser:
 class Hello:
     """What a board says of itself.
 
-    `delay` is in samples, `count_hz` the counts of work per second (0: counts are not time), `unit` what is counted.
+    `delay` is in samples, `unit` is what the work counter counts, `count_hz` how many of it pass per second
+    (0: counts are not time).
     """
 
     rate: int
@@ -198,10 +199,12 @@ class Hello:
     def unpack(cls, payload: bytes) -> "Hello":
         """Read a payload; raises ValueError where it is none."""
         try:
-            *numbers, unit = HELLO.unpack_from(payload)
-            texts = list(_texts(payload[HELLO.size :]))
-            return cls(*numbers, ("instructions", "cycles")[unit], *texts)
-        except (struct.error, IndexError, TypeError) as error:
+            numbers = HELLO.unpack_from(payload)
+            board, reset_cause, library, model = _texts(payload[HELLO.size :])
+            unit = ("instructions", "cycles")[numbers[-1]]
+            fields: list[Any] = [*numbers[:-1], unit, board, reset_cause, library, model]
+            return cls(*fields)
+        except (struct.error, IndexError) as error:
             raise ValueError(f"not a HELLO: {error}") from error
 
 
@@ -398,7 +401,7 @@ class Link:
                     if frame.sequence == number and frame.type == kind:
                         return frame.payload
                     if frame.sequence == number and frame.type == Type.ERROR:
-                        code, text = error_text(frame.payload)
+                        _, text = error_text(frame.payload)
                         raise UserError(f"{self.port.name}: the board refuses {kind.name}: {text}")
                     if on_frame is not None:
                         on_frame(frame)
@@ -412,7 +415,9 @@ class Link:
         try:
             return Hello.unpack(self.request(Type.HELLO))
         except ValueError as error:
-            raise LinkLost(f"{self.port.name}: answers, but with {error}; its firmware is of another version") from error
+            raise LinkLost(
+                f"{self.port.name}: answers, but with {error}; its firmware is of another version"
+            ) from error
 
     def reset(self) -> None:
         """End any stream and forget it."""
@@ -482,14 +487,16 @@ class Link:
                 if frames:
                     stalls = 0
                 else:
-                    # What is not answered by now is lost; the answer to STATS, which comes behind it, tells where.
+                    # What is not answered by now is lost; STATS, answered behind it, tells where.
                     stats = Stats.unpack(self.request(Type.STATS, on_frame=take))
                     got.acknowledged = max(got.acknowledged, min(stats.next_hop, total))
                     got.resent += max(0, sent - got.acknowledged)
                     sent = got.acknowledged
                     stalls += 1
                     if stalls > STALLS_MAX:
-                        raise LinkLost(f"{self.port.name}: the board answers, but no AUDIO gets through to it")
+                        raise LinkLost(
+                            f"{self.port.name}: the board answers, but no AUDIO gets through to it"
+                        )
                 if progress is not None:
                     progress(got.acknowledged - reported)
                     reported = got.acknowledged

@@ -1,0 +1,216 @@
+"""A recording through a board, and what came of it."""
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from nnsp.device import image as images
+from nnsp.device.boards import MACHINES, ROOT, default_image, open_board
+from nnsp.device.link import Hello, Link, Streamed
+from nnsp.errors import UserError
+from nnsp.signal import audio, metrics, plots
+
+MODELS = ROOT / "firmware" / "models"
+
+
+@dataclass(frozen=True)
+class Order:
+    """What to stream and where to; see ``stream_se.py --help``."""
+
+    board: str
+    wav: Path
+    clean: Path | None
+    output: Path
+    model: str
+    image: Path | None
+    baud: int
+    check: bool
+
+
+def find_table(model: str, folder: Path = MODELS) -> Path:
+    """Give the generated C file def_nn<id>_<model>.c; raises UserError where there is not just one."""
+    prefix, suffix = "def_nn", f"_{model}.c"
+    found = [
+        path
+        for path in folder.glob(f"{prefix}*{suffix}")
+        if path.name.removeprefix(prefix).removesuffix(suffix).isdigit()
+    ]
+    if len(found) != 1:
+        what = "no" if not found else "more than one"
+        raise UserError(f"there is {what} {folder}/def_nn<id>_{model}.c; c_code_table_converter.py makes it")
+    return found[0]
+
+
+def expected_output(
+    table: Path, hello: Hello, samples: NDArray[np.int16], silenced: NDArray[np.bool_]
+) -> NDArray[np.int16]:
+    """Give what the C library on this computer makes of the samples that the board had.
+
+    Parameters
+    ----------
+    table : Path
+        The generated C file of the model.
+    hello : Hello
+    samples : int16 [hops * hop]
+    silenced : bool [hops]
+        Hops that were lost on their way: the board took silence.
+
+    Raises
+    ------
+    UserError
+        The board's model has the name of this one, but other tables.
+    """
+    from nnsp.integer.clib import TableEnhancer
+
+    reference = TableEnhancer(table)
+    model = reference.enhancer.model
+    ours = (model.id, model.network.checksum, model.frontend.checksum)
+    theirs = (hello.model_id, hello.network_checksum, hello.frontend_checksum)
+    if ours != theirs:
+        raise UserError(
+            f"{hello.board}: its model '{hello.model}' was built from other tables than {table} "
+            f"(id and checksums {_numbers(theirs)}, expected {_numbers(ours)}); "
+            "build and load the firmware again"
+        )
+    had = samples.reshape(-1, hello.hop).copy()
+    had[silenced] = 0
+    return np.asarray(reference.process(had.reshape(-1)), np.int16)
+
+
+def _numbers(values: tuple[int, ...]) -> str:
+    return " ".join(f"{value:X}" for value in values)
+
+
+def differing_samples(hello: Hello, streamed: Streamed, expected: NDArray[np.int16]) -> int:
+    """Count the samples that came back and are not as expected; unanswered hops do not count."""
+    differs = (streamed.audio != expected).reshape(-1, hello.hop)
+    return int(differs[streamed.answered].sum())
+
+
+def report_rows(hello: Hello, streamed: Streamed) -> Iterator[tuple[str, str]]:
+    """Give name and value of what the link and the board say."""
+    work = streamed.work[streamed.answered]
+    stats = streamed.stats
+    hops = len(streamed.answered)
+    seconds = hops * hello.hop / hello.rate
+    yield "board", f"{hello.board}, library {hello.library}, model '{hello.model}'"
+    yield (
+        "audio",
+        f"{seconds:.2f} s in {streamed.seconds:.1f} s ({seconds / streamed.seconds:.2f} x real time)",
+    )
+    if len(work):
+        frame = f"{1000 * hello.hop / hello.rate:g} ms frame"
+        yield f"{hello.unit} per {frame}", f"min {work.min()}, mean {work.mean():.0f}, max {work.max()}"
+        millions = work.mean() * hello.rate / hello.hop / 1e6
+        yield f"million {hello.unit} per second of audio", f"{millions:.2f}"
+        if hello.count_hz:
+            yield "processor load", f"{millions * 1e6 / hello.count_hz:.1%}"
+    yield "state", f"{hello.state_bytes} B"
+    yield "stack", f"{stats.stack_bytes - stats.stack_left} B used of {stats.stack_bytes}"
+    yield "hops", f"{hops} sent, {int(streamed.answered.sum())} came back"
+    yield (
+        "lost on the way to the board",
+        f"{stats.lost} hops (silence in their place), {streamed.resent} sent again",
+    )
+    yield "lost on the way back", f"{int((~streamed.answered).sum())} hops (silence in their place)"
+    yield "doubled", f"{stats.doubled} seen by the board, {streamed.doubled} by the host"
+    yield "broken frames", f"{stats.broken} seen by the board, {streamed.broken} by the host"
+    if stats.refused or stats.unsent or stats.overrun:
+        yield "board", f"{stats.refused} refused, {stats.unsent} unsent, {stats.overrun} bytes overrun"
+
+
+def memory_rows(path: Path) -> Iterator[tuple[str, str]]:
+    """Give name and value of what an image takes."""
+    image = images.load(path)
+    yield "flash", f"{image.flash} B: code {image.size('.text')}, model tables {image.size('.tables')}"
+    yield "RAM", f"{image.ram} B: stack {image.size('.stack')}, data {image.size('.data', '.bss')}"
+
+
+def score_rows(
+    clean: NDArray[np.floating], noisy: NDArray[np.floating], enhanced: NDArray[np.floating], rate: int
+) -> Iterator[tuple[str, str]]:
+    """Give name and value of every measure, before and after."""
+    before, after = metrics.scores(clean, noisy, rate), metrics.scores(clean, enhanced, rate)
+    for name in before:
+        yield name, f"{before[name]:.3f} noisy, {after[name]:.3f} enhanced"
+
+
+def run(order: Order) -> None:
+    """Stream, check, and write enhanced_speech.wav, spectrogram.png and report.json.
+
+    Raises
+    ------
+    UserError
+        Whatever is wrong with the board, the recording or the output; one sentence.
+    """
+    image = order.image
+    if order.board in MACHINES and image is None:
+        image = default_image(order.board, order.model)
+    noisy = audio.read(order.wav)
+    clean = audio.read(order.clean) if order.clean else None
+    if clean is not None and len(clean) != len(noisy):
+        raise UserError(
+            f"{order.clean}: {len(clean)} samples, but {order.wav} has {len(noisy)}; "
+            "the clean reference must be the same recording"
+        )
+    table = find_table(order.model) if order.check else None
+    with open_board(order.board, image, order.baud) as port:
+        link = Link(port)
+        hello = link.hello()
+        if hello.model != order.model:
+            raise UserError(
+                f"{order.board}: the board has the model '{hello.model}', '{order.model}' was asked for; "
+                f"load the other firmware, or say --model={hello.model}"
+            )
+        if hello.rate != audio.RATE:
+            raise UserError(
+                f"{order.board}: its model runs at {hello.rate} Hz, recordings here at {audio.RATE} Hz"
+            )
+        samples = _padded(audio.to_int16(noisy), hello)
+        with tqdm(total=len(samples) // hello.hop, unit="hop", desc=order.board) as bar:
+            streamed = link.stream(hello, samples, bar.update)
+        if order.board in MACHINES:
+            link.exit()
+    enhanced = streamed.audio[hello.delay : hello.delay + len(noisy)].astype(np.float32) / np.float32(32768)
+    order.output.mkdir(parents=True, exist_ok=True)
+    audio.write_wav(order.output / "enhanced_speech.wav", enhanced, hello.rate)
+    rows = list(report_rows(hello, streamed))
+    if image is not None:
+        rows += memory_rows(image)
+    differing = None
+    if table is not None:
+        expected = expected_output(table, hello, samples, streamed.silenced)
+        differing = differing_samples(hello, streamed, expected)
+        compared = int(streamed.answered.sum()) * hello.hop
+        rows.append(("differs from the C library here", f"{differing} of {compared} samples"))
+    if clean is not None:
+        rows += score_rows(clean, noisy, enhanced, hello.rate)
+    for name, value in rows:
+        print(f"{name:42} {value}")
+    _write_json(order.output / "report.json", dict(rows))
+    signals = {"noisy": noisy, "enhanced": enhanced} | ({"clean": clean} if clean is not None else {})
+    plots.spectrograms(order.output / "spectrogram.png", signals, hello.rate)
+    print(f"written: {order.output}/enhanced_speech.wav, spectrogram.png, report.json")
+    if differing:
+        raise UserError(
+            f"{order.board}: {differing} samples differ from what the C library makes of the same input "
+            "on this computer; the board computes something else"
+        )
+
+
+def _padded(samples: NDArray[np.int16], hello: Hello) -> NDArray[np.int16]:
+    """Add the silence that brings the delayed end out, up to a whole number of hops."""
+    size = -(-(len(samples) + hello.delay) // hello.hop) * hello.hop
+    return np.pad(samples, (0, size - len(samples)))
+
+
+def _write_json(path: Path, values: dict[str, str]) -> None:
+    unfinished = path.with_name(path.name + ".part")
+    unfinished.write_text(json.dumps(values, indent=2) + "\n")
+    os.replace(unfinished, path)
