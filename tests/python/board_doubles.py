@@ -1,0 +1,183 @@
+"""Builds and doubles for the tests of link, firmware and boards."""
+
+import random
+import select
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+from nnsp.device.link import Port, PortLost
+
+ROOT = Path(__file__).resolve().parents[2]
+APP = ROOT / "firmware" / "app"
+DOUBLES = ROOT / "tests" / "c"
+INCLUDES = [f"-I{path}" for path in (APP, ROOT / "nnsp_lib/include", ROOT / "nnsp_lib/src", DOUBLES)]
+SANITIZE = ["-g", "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
+STRICT = ["-std=c99", "-D_POSIX_C_SOURCE=200112L", "-Wall", "-Wextra", "-Wconversion", "-Werror"]
+
+sys.path.append(str(ROOT / "site_scons"))
+
+
+def compile_c(output: Path, sources: list[Path], flags: list[str], compiler: str = "gcc") -> Path:
+    """Compile and link; fails the test with the compiler's words."""
+    command = [compiler, *STRICT, *INCLUDES, *flags, *map(str, sources), "-o", str(output)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return output
+
+
+def model_flags(stem: str) -> list[str]:
+    """The macros by which main.c finds its model."""
+    import cortex_m
+
+    return [f"-D{name}={value}" for name, value in cortex_m.model_macros(stem).items()]
+
+
+def build_board(output: Path) -> Path:
+    """The firmware's app as a process of this computer, with the double for the library, sanitized."""
+    sources = [APP / "main.c", APP / "link.c", DOUBLES / "port_host.c", DOUBLES / "double_enhancer.c"]
+    return compile_c(output, sources, SANITIZE + model_flags("def_nn0_double"))
+
+
+def build_image(output: Path, stem: str, sources: list[Path], flags: list[str] | None = None) -> Path:
+    """The firmware for the emulated Cortex-M4, with other sources for model and library."""
+    import cortex_m
+    import target_qemu_m4
+
+    board = ROOT / "firmware" / "boards" / "qemu_mps2_an386"
+    everything = [APP / "main.c", APP / "link.c", *sorted(board.glob("*.c")), *sources]
+    options = [*target_qemu_m4.MACHINE, *cortex_m.FLAGS, *cortex_m.LINK, "-T", str(board / "link.ld")]
+    options += [f"-I{board}", *model_flags(stem), *(flags or [])]
+    return compile_c(output, everything, options, "arm-none-eabi-gcc")
+
+
+def double_image(output: Path, *flags: str) -> Path:
+    """The firmware for the emulated Cortex-M4 around the double of the library."""
+    return build_image(output, "def_nn0_double", [DOUBLES / "double_enhancer.c"], list(flags))
+
+
+def double_output(samples: np.ndarray, hop: int = 160) -> np.ndarray:
+    """What double_enhancer.c makes of whole hops."""
+    hops = samples.reshape(-1, hop).astype(int)
+    before = np.vstack([np.zeros((1, hop), int), hops[:-1]])
+    return (np.fix(before / 2).astype(int) + np.arange(len(hops))[:, None]).astype(np.int16).reshape(-1)
+
+
+def noise(hops: int, seed: int = 1, hop: int = 160) -> np.ndarray:
+    """int16 samples over the whole range."""
+    return np.random.default_rng(seed).integers(-32768, 32768, hops * hop).astype(np.int16)
+
+
+class SocketPort:
+    """A port whose other end is a socket of this test."""
+
+    name = "test board"
+
+    def __init__(self, link: socket.socket) -> None:
+        self.link = link
+
+    def receive(self, timeout: float) -> bytes:
+        if not select.select([self.link], [], [], timeout)[0]:
+            return b""
+        try:
+            data = self.link.recv(4096)
+        except OSError as error:
+            raise PortLost(str(error)) from error
+        if not data:
+            raise PortLost("the process ended")
+        return data
+
+    def send(self, data: bytes) -> None:
+        try:
+            self.link.sendall(data)
+        except OSError as error:
+            raise PortLost(str(error)) from error
+
+
+@contextmanager
+def running(board: Path) -> Iterator[SocketPort]:
+    """Run a board process; its sanitizers must have nothing to say at the end."""
+    ours, theirs = socket.socketpair()
+    process = subprocess.Popen([board], stdin=theirs, stdout=theirs, stderr=subprocess.PIPE)
+    theirs.close()
+    try:
+        yield SocketPort(ours)
+    finally:
+        ours.close()
+        try:
+            _, errors = process.communicate(timeout=10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()
+            raise
+    assert process.returncode in (0, 3), f"board ended with {process.returncode}: {errors.decode()}"
+
+
+Fault = Callable[[bytes, random.Random], bytes]
+
+
+class FaultyPort:
+    """Spoils the bytes of another port by a fault each way, after the first `quiet` calls each way."""
+
+    def __init__(
+        self,
+        port: Port,
+        to_board: Fault | None = None,
+        to_host: Fault | None = None,
+        seed: int = 1,
+        quiet: int = 12,
+    ) -> None:
+        self.port = port
+        self.name = port.name
+        self.faults = {"board": to_board, "host": to_host}
+        self.calls = {"board": 0, "host": 0}
+        self.random = random.Random(seed)
+        self.quiet = quiet
+
+    def _spoil(self, way: str, data: bytes) -> bytes:
+        fault = self.faults[way]
+        self.calls[way] += bool(data)
+        return fault(data, self.random) if fault and data and self.calls[way] > self.quiet else data
+
+    def receive(self, timeout: float) -> bytes:
+        return self._spoil("host", self.port.receive(timeout))
+
+    def send(self, data: bytes) -> None:
+        self.port.send(self._spoil("board", data))
+
+
+def drop_bytes(data: bytes, rng: random.Random) -> bytes:
+    """Lose one byte in two thousand."""
+    return bytes(byte for byte in data if rng.random() > 1 / 2000)
+
+
+def corrupt_bytes(data: bytes, rng: random.Random) -> bytes:
+    """Flip a bit in one byte of two thousand; may make or break a zero."""
+    return bytes(byte ^ (1 << rng.randrange(8)) if rng.random() < 1 / 2000 else byte for byte in data)
+
+
+def double_bytes(data: bytes, rng: random.Random) -> bytes:
+    """Send one byte in two thousand twice."""
+    return b"".join(bytes([byte] * (1 + (rng.random() < 1 / 2000))) for byte in data)
+
+
+def drop_chunks(data: bytes, rng: random.Random) -> bytes:
+    """Lose one write or read in ten whole: to the board this is a frame."""
+    return b"" if rng.random() < 0.1 else data
+
+
+def double_chunks(data: bytes, rng: random.Random) -> bytes:
+    """Send one write or read in ten twice."""
+    return data * (1 + (rng.random() < 0.1))
+
+
+def insert_noise(data: bytes, rng: random.Random) -> bytes:
+    """Put noise in front of one write or read in ten."""
+    return rng.randbytes(rng.randrange(1, 80)) + data if rng.random() < 0.1 else data
+
+
+FAULTS = [drop_bytes, corrupt_bytes, double_bytes, drop_chunks, double_chunks, insert_noise]
