@@ -40,7 +40,7 @@ static int deep(volatile int *above, int depth)
 {
     volatile int here[64];
     here[0] = *above + depth;
-    return deep(here, depth + 1) + here[0];
+    return depth < 1000000 ? deep(here, depth + 1) + here[0] : 0;
 }
 #endif
 

@@ -12,7 +12,6 @@ void fault(void);
 extern uint32_t data_load[], data_begin[], data_end[], bss_begin[], bss_end[], fault_stack_top[];
 
 #define CPACR (*(volatile uint32_t *)0xE000ED88u)
-#define SHCSR (*(volatile uint32_t *)0xE000ED24u)
 #define CFSR (*(volatile uint32_t *)0xE000ED28u)
 #define HFSR (*(volatile uint32_t *)0xE000ED2Cu)
 #define MMFAR (*(volatile uint32_t *)0xE000ED34u)
@@ -44,7 +43,6 @@ __attribute__((used)) static void start(void)
     /* The image is built for the hard-float ABI, so the compiler may use the registers of the FPU. */
     CPACR |= 0xFu << 20;
     __asm volatile("dsb\nisb");
-    SHCSR |= 7u << 16; /* usage, bus and memory faults by name instead of one hard fault */
     const uint32_t *load = data_load;
     for (uint32_t *at = data_begin; at < data_end; at++) {
         *at = *load++;
@@ -69,13 +67,15 @@ __attribute__((naked)) void fault(void)
 
 __attribute__((used)) static void fault_report(const uint32_t *saved)
 {
-    static const char *const name[16] = {
-        [2] = "NMI", [3] = "HardFault", [4] = "MemManage", [5] = "BusFault", [6] = "UsageFault",
-    };
     uint32_t exception;
     __asm volatile("mrs %0, ipsr" : "=r"(exception));
     const uint32_t status = CFSR;
-    const char *what = exception < 16u && name[exception] ? name[exception] : "unexpected interrupt";
+    /* With interrupts masked every fault arrives as a hard fault; the status tells which it was. */
+    const char *what = exception != 3u         ? "unexpected exception"
+                       : status & 0xFFFF0000u ? "UsageFault"
+                       : status & 0x0000FF00u ? "BusFault"
+                       : status & 0x000000FFu ? "MemManage"
+                                              : "HardFault";
     /* Nothing was saved where the stack had run out, or could not be written (STKERR, MSTKERR). */
     const int on_stack = saved >= stack_bottom && saved + 8 <= stack_top && !(status & (1u << 12 | 1u << 4));
     if (!on_stack) {

@@ -93,7 +93,7 @@ class Emulator:
             raise UserError(f"{image}: there is no such image; build it with: scons target={board}")
         # Someone else may take a free port before QEMU has it: then QEMU ends, and another is tried.
         for last in (False, False, True):
-            number = _free_port()
+            number, self._ending = _free_port(), ""
             self.process = self._start(program, image, number)
             try:
                 self._port = self._connect(number)
@@ -130,6 +130,8 @@ class Emulator:
 
     def _end(self) -> str:
         """End QEMU and say how it ended."""
+        if self._ending:
+            return self._ending
         with contextlib.suppress(subprocess.TimeoutExpired):
             self.process.wait(0.5)
         running = self.process.poll() is None
@@ -137,9 +139,10 @@ class Emulator:
             self.process.kill()
         _, errors = self.process.communicate()
         status = self.process.returncode
-        text = errors.decode(errors="replace").strip().splitlines()
+        text = [line for line in errors.decode(errors="replace").splitlines() if ": info: " not in line]
         how = "it hung" if running else f"signal {-status}" if status < 0 else f"exit status {status}"
-        return f"{how}, {text[-1]}" if text else how
+        self._ending = f"{how}, {text[0]}" if text else how
+        return self._ending
 
     def receive(self, timeout: float) -> bytes:
         """Give what has come in, waiting at most `timeout` seconds for the first byte."""
@@ -158,7 +161,7 @@ class Emulator:
     def close(self) -> None:
         """End the emulator."""
         self.process.kill()
-        self.process.communicate()
+        self._end()
         self._port.close()
 
 
