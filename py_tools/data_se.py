@@ -1,4 +1,7 @@
-"""Make the lists of speech and noise that training mixes from: data_se.py --speech=DIR --noise=DIR."""
+"""Make the lists of speech and noise that training mixes from.
+
+data_se.py --speech=DIR --noise=DIR takes folders of your own; the built-in generator makes what is left out.
+"""
 
 import argparse
 import os
@@ -6,8 +9,9 @@ from collections import defaultdict
 from pathlib import Path
 
 from nnsp import cli
-from nnsp.data import corpus, mixing
+from nnsp.data import corpus, mixing, synthesis
 from nnsp.errors import UserError
+from nnsp.signal import audio
 
 
 def parse() -> argparse.Namespace:
@@ -15,6 +19,7 @@ def parse() -> argparse.Namespace:
     add = parser.add_argument
     add("--speech", nargs="+", default=[], metavar="DIR", help="folders of speech, split by speaker")
     add("--noise", nargs="+", default=[], metavar="DIR", help="folders of noise, split by source")
+    add("--rooms", nargs="+", default=[], metavar="DIR", help="folders of room responses (default: made up)")
     add("--train_dataset_path", metavar="DIR", help="speech that is wholly for training")
     add("--test_dataset_path", metavar="DIR", help="speech that is wholly for testing")
     add("--out", default="build/datasets", metavar="DIR", help="where the lists go (default %(default)s)")
@@ -33,23 +38,30 @@ def parse() -> argparse.Namespace:
         default=os.cpu_count(),
         help="decode in so many processes (default: all cores)",
     )
+    add("--demo_clip", metavar="DIR", help="only write the demonstration, noisy.wav and clean.wav, there")
     return parser.parse_args()
 
 
 def describe(name: str, clips: list[corpus.Clip]) -> None:
-    for kind, who in (("speech", "speakers"), ("noise", "sources")):
+    for kind, who in (("speech", "speakers"), ("noise", "sources"), ("room", "places")):
         seconds: dict[str, float] = defaultdict(float)
         count = 0
         for clip in clips:
             if clip.kind == kind:
                 seconds[clip.group] += clip.frames / 16000
                 count += 1
+        if not count:
+            continue
         hours = sum(seconds.values()) / 3600
         print(f"{name:5} {kind:6} {hours:6.2f} h  {count:6} files  {len(seconds):5} {who}")
 
 
 def main() -> None:
     args = parse()
+    if args.demo_clip:
+        for name, sound in zip(("noisy", "clean"), synthesis.demo_pair(), strict=True):
+            audio.write_wav(Path(args.demo_clip) / f"{name}.wav", sound)
+        return
     if not 0 < args.test_share < 1 or not 0 <= args.reverb_prob <= 1:
         raise UserError("--test_share must lie between 0 and 1, --reverb_prob from 0 to 1")
     fixed = bool(args.train_dataset_path), bool(args.test_dataset_path)
@@ -57,18 +69,25 @@ def main() -> None:
         raise UserError(
             "--train_dataset_path and --test_dataset_path go together; or give --speech and have it split"
         )
+    out = Path(args.out)
+    if not args.noise or not (args.speech or all(fixed)):
+        made = out / "synthetic"
+        print(f"speech or noise is not given: the built-in generator makes it in {made}")
+        synthesis.make_corpus(made)
+        args.noise = args.noise or [str(made / "noise")]
+        args.speech = args.speech or ([] if all(fixed) else [str(made / "speech")])
     speech = [clip for folder in args.speech for clip in corpus.find_clips(folder, "speech")]
     noise = [clip for folder in args.noise for clip in corpus.find_clips(folder, "noise")]
     train, test = corpus.split(speech, args.test_share, args.seed) if speech else ([], [])
     if all(fixed):
         train += corpus.find_clips(args.train_dataset_path, "speech")
         test += corpus.find_clips(args.test_dataset_path, "speech")
-    if not train or not noise:
-        raise UserError("give both speech and noise: --speech=DIR --noise=DIR")
     train = corpus.thin(train, args.datasize_noise, args.seed)
     train_noise, test_noise = corpus.split(noise, args.test_share, args.seed)
-    out = Path(args.out)
-    for name, clips in (("train", train + train_noise), ("test", test + test_noise)):
+    room = [clip for folder in args.rooms for clip in corpus.find_clips(folder, "room")]
+    train_room, test_room = corpus.split(room, args.test_share, args.seed) if room else ([], [])
+    sides = {"train": train + train_noise + train_room, "test": test + test_noise + test_room}
+    for name, clips in sides.items():
         done, rejected = corpus.write_list(clips, out / f"{name}.csv", args.num_procs)
         for file in rejected:
             print(f"left out: {file.path}: {file.reason}")

@@ -40,9 +40,9 @@ class Clip:
     """One recording; offset and frames in samples at 16 kHz, level in active dBFS (noise: rms dBFS)."""
 
     path: str
-    kind: str  # speech | noise
-    group: str  # speaker or noise source: never on both sides of the split
-    label: str  # noise class (speech: the speaker)
+    kind: str  # speech | noise | room (an impulse response)
+    group: str  # speaker, noise source or place: never on both sides of the split
+    label: str  # noise class (else the group)
     offset: int = 0
     frames: int = 0
     level_db: float = 0.0
@@ -101,6 +101,9 @@ def _named_group(kind: str, relative: Path, folder: Path) -> tuple[str, str]:
         return group, group
     if esc50 := ESC50.fullmatch(stem):
         return f"esc50/{esc50[1]}", f"esc50/{esc50[2]}"
+    if kind == "room":
+        place = "/".join(folders) or folder.name
+        return place, place
     label = folders[0] if folders else folder.name
     return f"{folder.name}/{relative.with_suffix('')}", label
 
@@ -114,8 +117,8 @@ def find_clips(folder: Path | str, kind: str) -> list[Clip]:
         A manifest.csv in it or beside it (columns path, speaker_or_class; optional source_repo, licence,
         source_id) names speakers and sources. Otherwise speech is grouped by the first folder below it that
         is no published part (train-clean-100, wav ...) or by the file name up to the first - or _; noise
-        is grouped by file and labelled by folder.
-    kind : 'speech' or 'noise'
+        is grouped by file and labelled by folder; room responses are grouped by folder.
+    kind : 'speech', 'noise' or 'room'
 
     Raises
     ------
@@ -139,7 +142,7 @@ def find_clips(folder: Path | str, kind: str) -> list[Clip]:
             clips.append(Clip(str(path.resolve()), kind, group, label, source=folder.name))
             continue
         label, source = row["speaker_or_class"], row.get("source_repo", "")
-        group = label if kind == "speech" else f"{source}:{row.get('source_id') or label}"
+        group = label if kind != "noise" else f"{source}:{row.get('source_id') or label}"
         clips.append(
             Clip(str(path.resolve()), kind, group, label, licence=row.get("licence", ""), source=source)
         )
@@ -163,27 +166,28 @@ def split(clips: Sequence[Clip], test_share: float, seed: int) -> tuple[list[Cli
     Raises
     ------
     UserError
-        There is only one group, so that nothing unseen would be left to test on.
+        There is no second group, or none with a name, so that nothing unseen would be left to test on.
     """
     seconds: dict[str, float] = defaultdict(float)
     for clip in clips:
         seconds[clip.group] += _duration(clip.path)
-    if len(seconds) < 2:
-        raise UserError(
-            f"all {clips[0].kind} is of one {'speaker' if clips[0].kind == 'speech' else 'source'} "
-            f"({clips[0].group}), so none is left to test on; add others, each in a folder of its own"
-        )
     order = sorted(
         (group for group in seconds if "unknown" not in group.lower()),
         key=lambda group: hashlib.sha256(f"{seed}:{group}".encode()).digest(),
     )
+    if not order or len(seconds) < 2:
+        what = {"speech": "speaker", "noise": "source", "room": "place"}[clips[0].kind]
+        raise UserError(
+            f"all {clips[0].kind} is of one {what} ({clips[0].group}) or unknown, so that nothing unseen "
+            f"is left to test on; add another {what} in a folder of its own"
+        )
     room = test_share * sum(seconds.values())
     test: set[str] = set()
     for group in order:
         if seconds[group] <= room:
             test.add(group)
             room -= seconds[group]
-    if not test and order:  # every group is larger than the share: the smallest will do
+    if not test:  # every group is larger than the share: the smallest will do
         test.add(min(order, key=lambda group: seconds[group]))
     return [c for c in clips if c.group not in test], [c for c in clips if c.group in test]
 
@@ -205,7 +209,7 @@ def _decode(clip: Clip) -> tuple[Clip, NDArray[np.int16]] | Rejected:
     peak = float(np.abs(x).max())
     if peak < SMALLEST_PEAK / 32768:
         return Rejected(clip.path, "silent")
-    if peak > 32767 / 32768:
+    if peak > 32767 / 32768 or clip.kind == "room":
         x = x * np.float32(32767 / 32768 / peak)
     power = levels.active_power(x) if clip.kind == "speech" else levels.mean_power(x)
     done = replace(clip, frames=x.size, rate=rate, level_db=round(levels.to_db(power), 2))

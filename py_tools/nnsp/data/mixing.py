@@ -21,7 +21,7 @@ from nnsp.signal import levels
 RATE = 16000
 SETTINGS_FILE = "mixing.json"  # beside the lists
 FADE = 160  # samples: 10 ms at the ends of every piece
-CLASS_CAP = 60 * RATE  # a noise class counts with its length, up to a minute
+COMMON_CLASS = 60 * RATE  # from a minute on a noise class counts with the square root of its length
 LONG_NOISE = 3 * RATE  # shorter noises recur with gaps in between
 ROOMS = 128
 CURVES = 64  # microphone and room colours
@@ -106,6 +106,11 @@ def _fade_ends(piece: NDArray[np.float32]) -> NDArray[np.float32]:
     return piece
 
 
+def _class_weight(frames: int) -> float:
+    """A class's weight in samples: linear up to a minute, with the square root from there."""
+    return min(frames, COMMON_CLASS) * max(1.0, frames / COMMON_CLASS) ** 0.5
+
+
 def _chances(weights: Sequence[float]) -> NDArray[np.float64]:
     """Cumulative probabilities."""
     total = np.cumsum(weights, dtype=np.float64)
@@ -115,8 +120,9 @@ def _chances(weights: Sequence[float]) -> NDArray[np.float64]:
 class Mixer:
     """Draws mixtures from a list of clips.
 
-    Speakers are drawn by their share of the seconds; noise classes likewise, but none counts for more than
-    a minute.
+    Speakers are drawn by their share of the seconds. So are noise classes up to a minute; longer ones count
+    with the square root of their length, so that a class with many recordings does not drown the others.
+    Rooms are drawn from the list's measured responses where it has any, else they are made up.
 
     Parameters
     ----------
@@ -135,7 +141,7 @@ class Mixer:
         for clip in sounds.clips:
             if clip.kind == "speech":
                 speech[clip.group].append(clip)
-            else:
+            elif clip.kind == "noise":
                 noise[clip.label].append(clip)
         if not speech or not noise:
             raise UserError("mixtures need both speech and noise in the list; make it with data_se.py")
@@ -143,8 +149,9 @@ class Mixer:
         self._classes = list(noise.values())
         self._speaker_chances = _chances([sum(c.frames for c in clips) for clips in self._speakers])
         self._class_chances = _chances(
-            [min(sum(c.frames for c in clips), CLASS_CAP) for clips in self._classes]
+            [_class_weight(sum(c.frames for c in clips)) for clips in self._classes]
         )
+        self._responses = sounds.of("room")
         self._rooms: dict[int, rooms.Room] = {}
         self._colours: dict[int, NDArray[np.float32]] = {}
 
@@ -257,7 +264,7 @@ class Mixer:
         if not in_room:
             track = fft.irfft(spectrum, length)[:samples]
             return track, track, speakers, False
-        room = self._room(int(rng.integers(ROOMS)))
+        room = self._room(int(rng.integers(len(self._responses) or ROOMS)))
         heard = fft.irfft(spectrum * fft.rfft(room.full, length), length)[:samples]
         target = fft.irfft(spectrum * fft.rfft(room.early, length), length)[:samples]
         return heard, target, speakers, True
@@ -292,6 +299,8 @@ class Mixer:
         return track, tuple(labels)
 
     def _room(self, index: int) -> rooms.Room:
+        if self._responses:
+            return rooms.measured(self.sounds.audio(self._responses[index]))
         if index not in self._rooms:
             self._rooms[index] = rooms.draw(np.random.default_rng((self.seed, index)))
         return self._rooms[index]

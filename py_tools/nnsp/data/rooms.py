@@ -20,7 +20,20 @@ class Room:
 
     full: NDArray[np.float32]
     early: NDArray[np.float32]  # the first 50 ms, faded out over 10 ms
-    t60: float  # s
+
+
+def _room(full: NDArray[np.float64]) -> Room:
+    early = full * np.clip((EARLY + FADE - np.arange(LENGTH)) / FADE, 0, 1)
+    return Room(full.astype(np.float32), early.astype(np.float32))
+
+
+def measured(response: NDArray[np.int16]) -> Room:
+    """Room from a recorded response, whose loudest sample is taken for the direct sound."""
+    direct = int(np.argmax(np.abs(response.astype(np.int32))))
+    full = np.zeros(LENGTH)
+    heard = response[direct : direct + LENGTH] / float(response[direct])
+    full[: heard.size] = heard
+    return _room(full)
 
 
 def _axis(length: float, source: float, microphone: float) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
@@ -80,5 +93,4 @@ def draw(rng: np.random.Generator) -> Room:
     tail = rng.standard_normal(LENGTH) * envelope * np.sqrt(power)
     rise = np.clip((time - TAIL_START) / FADE, 0, 1)
     full = full * np.sqrt(1 - rise) + tail * np.sqrt(rise)
-    early = full * np.clip((EARLY + FADE - time) / FADE, 0, 1)
-    return Room(full.astype(np.float32), early.astype(np.float32), t60)
+    return _room(full)

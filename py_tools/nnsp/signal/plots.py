@@ -1,0 +1,64 @@
+"""Pictures of sound."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import signal
+
+RATE = 16000
+WINDOW = 512
+HOP = 128
+RANGE_DB = 80.0
+
+
+def spectrogram_db(x: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Power spectrogram in dB re a full-scale sine.
+
+    Returns
+    -------
+    float64[WINDOW // 2 + 1, frames]
+    """
+    window = signal.windows.hann(WINDOW, sym=False)
+    padded = np.pad(x.astype(np.float64), (WINDOW // 2, WINDOW // 2))
+    frames = np.lib.stride_tricks.sliding_window_view(padded, WINDOW)[::HOP] * window
+    amplitude = np.abs(np.fft.rfft(frames, axis=1)).T * 2 / window.sum()
+    return np.asarray(20 * np.log10(np.maximum(amplitude, 1e-9)))
+
+
+def spectrograms(path: Path | str, sounds: dict[str, NDArray[np.float32]]) -> None:
+    """Write a PNG with one spectrogram above the other, all on the same colour scale.
+
+    Parameters
+    ----------
+    sounds : dict of title -> float32[samples] at 16 kHz
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    levels = {title: spectrogram_db(x) for title, x in sounds.items()}
+    loudest = np.ceil(max(level.max() for level in levels.values()) / 10) * 10
+    figure = Figure(figsize=(10, 0.4 + 2.8 * len(sounds)), dpi=120, layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots(len(sounds), 1, sharex=True, squeeze=False)[:, 0]
+    for axis, (title, level) in zip(axes, levels.items(), strict=True):
+        image = axis.imshow(
+            level,
+            origin="lower",
+            aspect="auto",
+            extent=(0, sounds[title].size / RATE, 0, RATE / 2000),
+            vmin=loudest - RANGE_DB,
+            vmax=loudest,
+            cmap="magma",
+            interpolation="nearest",
+        )
+        axis.set_title(title)
+        axis.set_ylabel("frequency (kHz)")
+    axes[-1].set_xlabel("time (s)")
+    figure.colorbar(image, ax=list(axes), label="dB re full-scale sine")
+    unfinished = path.with_name(path.name + ".part")
+    figure.savefig(unfinished, format="png")
+    os.replace(unfinished, path)

@@ -1,0 +1,165 @@
+"""Mixtures: reproducible, at the levels they were drawn for, and with the right target."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nnsp.data import mixing, rooms
+from nnsp.data.mixing import Mixer, Settings
+from nnsp.errors import UserError
+from nnsp.signal import levels
+from sounds import make_list
+
+PLAIN = Settings(
+    reverb_prob=0, colour_prob=0, speed_prob=0, noise_only_prob=0, clean_only_prob=0, second_noise_prob=0
+)
+FULL = replace(PLAIN, reverb_prob=0.5, colour_prob=0.5, speed_prob=0.5, second_noise_prob=0.5)
+
+
+@pytest.fixture(scope="module")
+def list_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_list(tmp_path_factory.mktemp("mixing"))
+
+
+@pytest.mark.parametrize("settings", [PLAIN, replace(FULL, reverb_prob=0)])
+@pytest.mark.parametrize("snr_db", [-5.0, 0.0, 12.5, 25.0])
+def test_snr_and_level_are_as_asked(list_path: Path, settings: Settings, snr_db: float) -> None:
+    settings = replace(settings, snr_db=(snr_db, snr_db), level_db=(-30.0, -30.0))
+    mixer = Mixer.open(list_path, 3, settings)
+    for row in range(10):
+        mixture = mixer.row(0, 0, row, 64000)
+        noise = mixture.noisy - mixture.clean
+        speech_power = levels.active_power(mixture.clean)
+        measured = levels.to_db(speech_power) - levels.to_db(levels.mean_power(noise))
+        assert mixture.snr_db == snr_db
+        assert measured == pytest.approx(snr_db, abs=0.1)
+        assert levels.to_db(speech_power) == pytest.approx(-30, abs=0.05)
+
+
+def test_any_step_alone_equals_the_same_step_in_a_run(list_path: Path) -> None:
+    run = Mixer.open(list_path, 7, FULL)
+    batches = [run.batch(2, step, 3, 1.5) for step in range(4)]
+    alone = Mixer.open(list_path, 7, FULL).batch(2, 3, 3, 1.5)
+    for one, other in zip(batches[3], alone, strict=True):
+        assert np.array_equal(one, other)
+    ahead = list(mixing.prefetch(Mixer.open(list_path, 7, FULL), 2, range(4), 3, 1.5, threads=3))
+    for made, expected in zip(ahead, batches, strict=True):
+        assert np.array_equal(made[0], expected[0]) and np.array_equal(made[1], expected[1])
+
+
+def test_seed_epoch_step_and_row_all_matter(list_path: Path) -> None:
+    mixer = Mixer.open(list_path, 7, FULL)
+    rows = [mixer.row(*place, 16000).noisy for place in [(0, 0, 0), (1, 0, 0), (0, 1, 0), (0, 0, 1)]]
+    rows.append(Mixer.open(list_path, 8, FULL).row(0, 0, 0, 16000).noisy)
+    for first in range(len(rows)):
+        for second in range(first):
+            assert not np.array_equal(rows[first], rows[second])
+
+
+def test_batch_is_float32_on_the_int16_grid_and_never_clips(list_path: Path) -> None:
+    noisy, clean, valid = Mixer.open(list_path, 1, replace(FULL, level_db=(-5.0, 0.0))).batch(0, 0, 16, 2.0)
+    assert noisy.dtype == clean.dtype == np.float32
+    assert noisy.shape == clean.shape == (16, 32000) and valid.tolist() == [32000] * 16
+    assert max(np.abs(noisy).max(), np.abs(clean).max()) < 1
+    assert np.array_equal(noisy * 32768, np.rint(noisy * 32768))
+    assert np.abs(noisy).max(axis=1).min() > 0.5
+
+
+def test_noise_alone_has_a_silent_target_and_speech_alone_is_its_own(list_path: Path) -> None:
+    silent = Mixer.open(list_path, 1, replace(FULL, noise_only_prob=1.0)).row(0, 0, 0, 16000)
+    assert silent.snr_db == -np.inf and not silent.clean.any() and silent.noisy.any()
+    pure = Mixer.open(list_path, 1, replace(PLAIN, clean_only_prob=1.0)).row(0, 0, 0, 16000)
+    assert pure.snr_db == np.inf and np.abs(pure.noisy - pure.clean).max() <= 0.5001 / 32768
+
+
+def test_long_rows_hold_several_utterances_with_pauses(list_path: Path) -> None:
+    power = levels.frame_power(
+        Mixer.open(list_path, 1, replace(PLAIN, clean_only_prob=1.0)).row(0, 0, 1, 320000).clean
+    )
+    assert np.mean(power == 0) > 0.05
+    assert power[-200:].max() > 0
+
+
+def test_in_a_room_the_target_is_the_early_part(list_path: Path) -> None:
+    settings = replace(PLAIN, reverb_prob=1.0, clean_only_prob=1.0, level_db=(-30.0, -30.0))
+    mixer = Mixer.open(list_path, 1, settings)
+    ratios = []
+    for row in range(8):
+        mixture = mixer.row(0, 0, row, 64000)
+        assert mixture.room
+        late = mixture.noisy - mixture.clean
+        onset = int(np.argmax(np.abs(mixture.clean) > 1e-4))
+        direct = slice(0, onset + rooms.EARLY)
+        assert np.abs(late[direct]).max() < 1 / 32768  # not delayed, and early echoes are wanted
+        ratios.append(levels.mean_power(late) / levels.mean_power(mixture.clean))
+    assert min(ratios) > 1e-5 and 0.003 < max(ratios) < 2
+
+
+def test_image_method_puts_direct_sound_and_first_echo_where_they_belong() -> None:
+    size, height = np.array([6.0, 5.0, 3.0]), 1.5
+    source, microphone = np.array([2.0, 2.5, height]), np.array([4.0, 2.5, height])
+    response = rooms.images(size, source, microphone, 0.4)
+    assert response[0] == 1
+    echo = np.hypot(2.0, 3.0)  # by floor and ceiling: 1.5 m up and 1.5 m down, both at once
+    sample = round((echo - 2.0) / rooms.SOUND * 16000)
+    surface = 2 * (30 + 15 + 18)
+    reflection = np.sqrt(1 - 0.161 * 90 / (surface * 0.4))
+    assert response[sample] == pytest.approx(2 * reflection * 2.0 / echo, rel=1e-6)
+    assert not response[1:sample].any()
+
+
+def test_rooms_decay_about_as_asked() -> None:
+    for seed in range(5):
+        room = rooms.draw(np.random.default_rng(seed))
+        energy = np.cumsum(room.full[::-1].astype(np.float64) ** 2)[::-1]
+        db = 10 * np.log10(energy / energy[0])
+        assert room.full[0] == room.early[0] == 1
+        assert not room.early[rooms.EARLY + rooms.FADE :].any()
+        assert db[rooms.EARLY] < -1 and db[int(0.35 * 16000)] < -20
+
+
+def test_measured_responses_begin_at_the_direct_sound() -> None:
+    response = np.zeros(9000, np.int16)
+    response[[400, 600, 3000]] = [-20000, 5000, 1000]
+    room = rooms.measured(response)
+    assert room.full[[0, 200, 2600]] == pytest.approx([1, -0.25, -0.05])
+    assert room.early[2600] == 0
+
+
+def test_noise_classes_are_balanced(list_path: Path) -> None:
+    minute = 60 * 16000
+    assert mixing._class_weight(minute // 2) * 2 == mixing._class_weight(minute)
+    assert mixing._class_weight(16 * minute) == 4 * mixing._class_weight(minute)
+    mixer = Mixer.open(list_path, 1, PLAIN)
+    drawn = [mixer.row(0, 0, row, 1600).noises[0] for row in range(400)]
+    seconds = {
+        label: sum(c.frames for c in mixer.sounds.of("noise") if c.label == label) for label in set(drawn)
+    }
+    share = seconds["hiss"] / sum(seconds.values())
+    assert drawn.count("hiss") / 400 == pytest.approx(share, abs=0.08)
+
+
+def test_settings_round_trip_and_refuse_nonsense(tmp_path: Path) -> None:
+    path = tmp_path / "mixing.json"
+    FULL.write(path)
+    assert Settings.read(path) == FULL
+    for text, words in {
+        "{": "cannot be read as JSON",
+        '{"snr": [0, 5]}': "unknown setting 'snr'",
+        '{"reverb_prob": 1.5}': "between 0 and 1",
+        '{"snr_db": [5, 0]}': "the smaller first",
+        '{"snr_db": "loud"}': "must be made of numbers",
+    }.items():
+        path.write_text(text)
+        with pytest.raises(UserError, match=words):
+            Settings.read(path)
+
+
+def test_settings_beside_the_list_are_used(list_path: Path) -> None:
+    beside = list_path.parent / mixing.SETTINGS_FILE
+    PLAIN.write(beside)
+    assert Mixer.open(list_path, 1).settings == PLAIN
+    beside.unlink()
+    assert Mixer.open(list_path, 1).settings == Settings()
