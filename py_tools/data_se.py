@@ -9,7 +9,7 @@ from collections import defaultdict
 from pathlib import Path
 
 from nnsp import cli
-from nnsp.data import corpus, mixing, synthesis
+from nnsp.data import corpus, download, mixing, synthesis
 from nnsp.errors import UserError
 from nnsp.signal import audio
 
@@ -22,6 +22,10 @@ def parse() -> argparse.Namespace:
     add("--rooms", nargs="+", default=[], metavar="DIR", help="folders of room responses (default: made up)")
     add("--train_dataset_path", metavar="DIR", help="speech that is wholly for training")
     add("--test_dataset_path", metavar="DIR", help="speech that is wholly for testing")
+    add(
+        "--download", default="", metavar="NAME,...", help=f"fetch and use {', '.join(download.SETS)}, or all"
+    )
+    add("--download_folder", default="build/downloads", metavar="DIR", help="where to (default %(default)s)")
     add("--out", default="build/datasets", metavar="DIR", help="where the lists go (default %(default)s)")
     add("--datasize_noise", type=int, default=-1, metavar="N", help="use N training utterances (-1: all)")
     add("--reverb_prob", type=float, default=0.2, help="share of mixtures in a room (default %(default)s)")
@@ -70,6 +74,11 @@ def main() -> None:
             "--train_dataset_path and --test_dataset_path go together; or give --speech and have it split"
         )
     out = Path(args.out)
+    for name in download.chosen(args.download):
+        kinds = download.get(name, Path(args.download_folder))
+        args.speech += kinds.get("speech", [])
+        args.noise += kinds.get("noise", [])
+        args.rooms += kinds.get("room", [])
     if not args.noise or not (args.speech or all(fixed)):
         made = out / "synthetic"
         print(f"speech or noise is not given: the built-in generator makes it in {made}")

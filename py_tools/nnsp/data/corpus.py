@@ -21,6 +21,7 @@ import soundfile
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from nnsp.data import rooms
 from nnsp.errors import UserError
 from nnsp.signal import audio, levels
 
@@ -206,6 +207,9 @@ def _decode(clip: Clip) -> tuple[Clip, NDArray[np.int16]] | Rejected:
         x, rate, _ = audio.load(clip.path)
     except UserError as error:
         return Rejected(clip.path, str(error).removeprefix(f"{clip.path}: "))
+    if clip.kind == "room":
+        direct = int(np.argmax(np.abs(x)))
+        x = x[direct : direct + rooms.LENGTH]
     peak = float(np.abs(x).max())
     if peak < SMALLEST_PEAK / 32768:
         return Rejected(clip.path, "silent")
