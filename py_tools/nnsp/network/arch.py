@@ -113,8 +113,8 @@ def parse(text: str, source: str) -> Arch:
     Parameters
     ----------
     text : str
-        ``key value`` lines; ``#`` starts a comment. First ``input_neurons`` and, if wanted, ``dropprob``; then
-        a block per layer, opened by ``layer_type``.
+        ``key value`` lines; ``#`` starts a comment. First ``input_neurons`` and, if wanted, ``dropprob``;
+        then a block per layer, opened by ``layer_type``.
     source : str
         File name, for errors; less ``def_`` and ``.txt`` it is the network's name.
 

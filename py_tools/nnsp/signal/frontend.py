@@ -1,7 +1,7 @@
 """The front end in floating point: frames, spectrum, features, inverse.
 
-Waveforms are in units of one int16 step. Frame t ends at sample (t + 1) * hop; before the start there are zeros.
-Functions with an ``xp`` argument take NumPy arrays (``numpy``) or tensors of a training graph (``keras.ops``).
+Waveforms are in units of one int16 step. Frame t ends at sample (t + 1) * hop; before the start there are
+zeros. Functions with an ``xp`` argument take NumPy arrays (``numpy``) or tensors (``keras.ops``).
 """
 
 from dataclasses import dataclass

@@ -1,0 +1,231 @@
+"""A network in Keras, with its streaming state in the open: frames and state in, outputs and new state out.
+
+Everything is written in ``keras.ops`` and runs on every backend that Keras trains on.
+"""
+
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+from numpy.typing import NDArray
+
+from nnsp.integer import arithmetic
+from nnsp.network.arch import Arch, Layer
+
+LINEAR_FRAC = 11  # assumed of a linear output while training; calibration comes later
+
+
+def fake_quantise(x: Any, frac: int) -> Any:
+    """Round to `frac` fraction bits and limit to int16; the gradient passes straight through the rounding."""
+    limited = ops.clip(x, -(2.0 ** (15 - frac)), 32767 * 2.0**-frac)
+    return limited + ops.stop_gradient(ops.floor(limited * 2.0**frac + 0.5) * 2.0**-frac - limited)
+
+
+def _activate(activation: str, x: Any, quantized: bool) -> Any:
+    """Activation; quantised, with the formats of the integer network before and after it."""
+    if activation == "linear":
+        return x
+    if quantized:
+        x = fake_quantise(x, arithmetic.PREACTIVATION_FRAC[activation])
+    y = {"tanh": ops.tanh, "sigmoid": ops.sigmoid, "relu6": ops.relu6}[activation](x)
+    return fake_quantise(y, arithmetic.OUTPUT_FRAC[activation]) if quantized else y
+
+
+class StreamingLayer(keras.layers.Layer):
+    """One layer of an `Arch`.
+
+    Parameters
+    ----------
+    layer : Layer
+    inputs : int
+        Width of its input.
+    in_frac : int
+        Fraction bits of its input in the integer network.
+    """
+
+    def __init__(self, layer: Layer, inputs: int, in_frac: int) -> None:
+        super().__init__()
+        self.spec, self.in_frac = layer, in_frac
+        rows = layer.units * (4 if layer.kind == "lstm" else 1)
+        shape = (layer.kernel_size, inputs, rows) if layer.kind == "conv1d" else (inputs, rows)
+        self.kernel = self.add_weight(shape=shape, initializer="glorot_uniform", name="kernel")
+        self.recurrent = None
+        if layer.kind == "lstm":
+            self.recurrent = self.add_weight(
+                shape=(layer.units, rows), initializer="orthogonal", name="recurrent"
+            )
+        self.bias = self.add_weight(shape=(rows,), initializer=self._first_bias, name="bias")
+        self.inputs = inputs
+        self.built = True
+
+    def _first_bias(self, shape: tuple[int, ...], dtype: Any = None) -> Any:
+        """Zeros, but 1 for forget gates, so that an untrained LSTM remembers."""
+        bias = np.zeros(shape, dtype="float32")
+        if self.spec.kind == "lstm":
+            bias[self.spec.units : 2 * self.spec.units] = 1.0
+        return ops.convert_to_tensor(bias, dtype=dtype)
+
+    def zero_state(self, batch: int) -> tuple[Any, ...]:
+        """State before the first frame: (h, c), the last kernel_size - 1 frames, or nothing."""
+        if self.spec.kind == "lstm":
+            return (ops.zeros((batch, self.spec.units)), ops.zeros((batch, self.spec.units)))
+        if self.spec.kind == "conv1d":
+            return (ops.zeros((batch, self.spec.kernel_size - 1, self.inputs)),)
+        return ()
+
+    def step(self, x: Any, state: tuple[Any, ...], quantized: bool) -> tuple[Any, tuple[Any, ...]]:
+        """Run some frames.
+
+        Parameters
+        ----------
+        x : float [batch, time, inputs]
+            As many frames as a multiple of the strides.
+        state : tuple
+            Of `zero_state` or the step before.
+        quantized : bool
+            With fake-quantised weights and activations.
+
+        Returns
+        -------
+        y : float [batch, time / strides, units]
+        state : tuple
+        """
+        kernel, recurrent, bias = self._weights(quantized)
+        if self.spec.kind == "lstm":
+            return self._lstm(x, state, kernel, recurrent, bias, quantized)
+        if self.spec.kind == "conv1d":
+            x = ops.concatenate([state[0], x], axis=1)
+            state = (x[:, x.shape[1] - (self.spec.kernel_size - 1) :],)
+            y = ops.conv(x, kernel, strides=self.spec.strides, padding="valid")
+        else:
+            y = ops.matmul(x, kernel)
+        return _activate(self.spec.activation, y + bias, quantized), state
+
+    def _lstm(
+        self, x: Any, state: tuple[Any, ...], kernel: Any, recurrent: Any, bias: Any, quantized: bool
+    ) -> tuple[Any, tuple[Any, ...]]:
+        def one_frame(carry: Any, from_x: Any) -> Any:
+            h, c = carry
+            i, f, g, o = ops.split(from_x + ops.matmul(h, recurrent), 4, axis=-1)
+            i, f, o = (_activate("sigmoid", gate, quantized) for gate in (i, f, o))
+            c = f * c + i * _activate("tanh", g, quantized)
+            h = o * _activate("tanh", c, quantized)
+            if quantized:
+                h = fake_quantise(h, arithmetic.OUTPUT_FRAC["tanh"])
+            return (h, c), (h, c)
+
+        # One product for all frames; only h's own product has to wait for the frame before.
+        from_x = ops.transpose(ops.matmul(x, kernel) + bias, (1, 0, 2))
+        state, (h, _) = ops.scan(one_frame, state, from_x)
+        return ops.transpose(h, (1, 0, 2)), state
+
+    def _weights(self, quantized: bool) -> tuple[Any, Any, Any]:
+        """Kernel, recurrent kernel and bias; quantised, on the grid that the converter will choose."""
+        kernel, bias = ops.convert_to_tensor(self.kernel), ops.convert_to_tensor(self.bias)
+        recurrent = None if self.recurrent is None else ops.convert_to_tensor(self.recurrent)
+        if not quantized:
+            return kernel, recurrent, bias
+        rows = ops.transpose(ops.reshape(kernel, (-1, kernel.shape[-1])))
+        matrices = [(rows, bias, self.in_frac)]
+        if recurrent is None:
+            frac = arithmetic.PREACTIVATION_FRAC.get(self.spec.activation, LINEAR_FRAC)
+            row_frac = np.full(self.spec.units, frac)
+        else:
+            matrices.append((ops.transpose(recurrent), None, arithmetic.OUTPUT_FRAC["tanh"]))
+            sigmoid, tanh = (arithmetic.PREACTIVATION_FRAC[name] for name in ("sigmoid", "tanh"))
+            row_frac = np.repeat([sigmoid, sigmoid, tanh, sigmoid], self.spec.units)
+        _, scales = arithmetic.layer_scales(matrices, row_frac, ops)
+        limit = float(arithmetic.WEIGHT_MAX)
+        kernel = _straight_through(kernel, scales[0][1], limit)
+        bias = _straight_through(bias, scales[0][1] * 2.0**-self.in_frac, arithmetic.ACCUMULATOR_MAX)
+        if recurrent is not None:
+            recurrent = _straight_through(recurrent, scales[1][1], limit)
+        return kernel, recurrent, bias
+
+
+def _straight_through(weights: Any, scale: Any, limit: float) -> Any:
+    """Weights [..., rows] on the grid of `scale` [rows], with the gradient of the weights themselves."""
+    grid = ops.clip(ops.floor(weights / scale + 0.5), -limit, limit) * scale
+    return weights + ops.stop_gradient(grid - weights)
+
+
+class Network(keras.Model):
+    """All layers of an `Arch`, made with `build`."""
+
+    def __init__(self, arch: Arch) -> None:
+        super().__init__(name="network")
+        self.arch = arch
+        self.blocks = []
+        in_frac = arithmetic.FEATURE_FRAC
+        for layer, inputs in zip(arch.layers, arch.inputs, strict=True):
+            self.blocks.append(StreamingLayer(layer, inputs, in_frac))
+            in_frac = arithmetic.OUTPUT_FRAC.get(layer.activation, LINEAR_FRAC)
+        self.built = True
+
+    def zero_state(self, batch: int) -> list[tuple[Any, ...]]:
+        """State of a stream before its first frame."""
+        return [block.zero_state(batch) for block in self.blocks]
+
+    def step(
+        self,
+        features: Any,
+        state: list[tuple[Any, ...]],
+        quantized: bool = False,
+        dropout: keras.random.SeedGenerator | None = None,
+    ) -> tuple[Any, list[tuple[Any, ...]]]:
+        """Run some frames of a batch of streams.
+
+        Parameters
+        ----------
+        features : float [batch, time, input_neurons]
+            As many frames as a multiple of `Arch.stride`.
+        state : list
+            Of `zero_state` or the step before.
+        quantized : bool
+            With fake-quantised weights and activations, as the integer network will have.
+        dropout : SeedGenerator, optional
+            Drop activations as the text says; without it none are.
+
+        Returns
+        -------
+        outputs : float [batch, time, units of the last layer]
+            Behind strides, each output stands until the next.
+        state : list
+        """
+
+        def drop(x: Any, probability: float) -> Any:
+            return keras.random.dropout(x, probability, seed=dropout) if dropout and probability else x
+
+        x = fake_quantise(features, arithmetic.FEATURE_FRAC) if quantized else features
+        x = drop(x, self.arch.dropprob)
+        after = []
+        for block, before in zip(self.blocks, state, strict=True):
+            x, new = block.step(x, before, quantized)
+            x = drop(x, block.spec.dropprob)
+            after.append(new)
+        return (x if self.arch.stride == 1 else ops.repeat(x, self.arch.stride, axis=1)), after
+
+
+def build(arch: Arch, seed: int = 0) -> Network:
+    """An untrained network; the seed decides its first weights."""
+    keras.utils.set_random_seed(seed)
+    return Network(arch)
+
+
+def float_weights(model: Network) -> list[dict[str, NDArray[np.float32]]]:
+    """Weights of every layer in Keras' shapes.
+
+    Returns
+    -------
+    list of dict
+        kernel (in, out), for a conv1d (kernel_size, in, out); bias (out); an LSTM's kernel (in, 4u),
+        recurrent (u, 4u), bias (4u) with gates i, f, g, o. float32.
+    """
+    result = []
+    for block in model.blocks:
+        named = {"kernel": block.kernel, "recurrent": block.recurrent, "bias": block.bias}
+        result.append(
+            {name: ops.convert_to_numpy(weight) for name, weight in named.items() if weight is not None}
+        )
+    return result

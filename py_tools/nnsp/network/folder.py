@@ -1,0 +1,235 @@
+"""The folder of a trained network: text, front end, weights per epoch, history, state to go on from."""
+
+import csv
+import json
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+import h5py
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from nnsp.errors import UserError
+from nnsp.network import arch as arch_text
+from nnsp.network.arch import Arch
+from nnsp.network.build import Network
+from nnsp.signal.frontend import SMALLEST_STD, FrontEnd
+
+WEIGHTS = re.compile(r"epoch_(\d+)\.weights\.h5")
+RESUMABLE = 2  # epochs whose optimiser state is kept
+
+
+@dataclass(frozen=True)
+class Normalisation:
+    """Mean and deviation of the features, float32 [features], in octaves of energy in int16 steps squared."""
+
+    mean: NDArray[np.float32]
+    std: NDArray[np.float32]
+
+
+class ModelFolder:
+    """models_trained/<name of the network>/.
+
+    Parameters
+    ----------
+    models_dir : path
+    arch : Arch
+    """
+
+    def __init__(self, models_dir: Path | str, arch: Arch) -> None:
+        self.arch = arch
+        self.path = Path(models_dir) / arch.name
+
+    def epochs(self) -> list[int]:
+        """Epochs with weights, in order."""
+        names = (WEIGHTS.fullmatch(path.name) for path in self.path.glob("epoch_*"))
+        return sorted(int(name[1]) for name in names if name)
+
+    def weights_path(self, epoch: int) -> Path:
+        """File of one epoch's weights."""
+        return self.path / f"epoch_{epoch:03d}.weights.h5"
+
+    def find(self, epoch_loaded: str) -> int:
+        """Number of the epoch meant by 'latest' or a number.
+
+        Raises
+        ------
+        UserError
+            There is none such.
+        """
+        known = self.epochs()
+        if not known:
+            raise UserError(
+                f"{self.path}: holds no trained epoch; train first with train_se.py --epoch_loaded=random"
+            )
+        if epoch_loaded == "latest":
+            return known[-1]
+        if not (epoch_loaded.isascii() and epoch_loaded.isdigit()):
+            raise UserError(
+                f"--epoch_loaded={epoch_loaded}: expected random, latest, or the number of an epoch"
+            )
+        if int(epoch_loaded) not in known:
+            listed = ", ".join(map(str, known[-10:]))
+            raise UserError(
+                f"{self.path}: holds no epoch {epoch_loaded}; there are {'..., ' * (len(known) > 10)}{listed}"
+            )
+        return int(epoch_loaded)
+
+    def check(self) -> None:
+        """Refuse a folder that was trained with another network.
+
+        Raises
+        ------
+        UserError
+            Its arch.txt differs in more than dropout.
+        """
+        path = self.path / "arch.txt"
+        trained = arch_text.load(path)
+        if without_dropout(trained) != without_dropout(self.arch):
+            raise UserError(
+                f"{self.path}: was trained with another network than the text now says (see {path}); "
+                "give the text another name, or start anew with --epoch_loaded=random --overwrite"
+            )
+
+    def start(self, fe: FrontEnd, normalisation: Normalisation, provenance: dict[str, Any]) -> None:
+        """Make the folder new: remove what an earlier training left, write arch.txt and frontend.json."""
+        for old in [*self.path.glob("epoch_*"), *self.path.glob("resume_*"), *self.path.glob("history.*")]:
+            old.unlink()
+        self.path.mkdir(parents=True, exist_ok=True)
+        for old in (self.path / "tensorboard").glob("events.*"):
+            old.unlink()
+        with written(self.path / "arch.txt") as part:
+            part.write_text(arch_text.to_text(self.arch), encoding="utf-8")
+        form = {
+            **asdict(fe),
+            "mean": [float(f"{v:.6g}") for v in normalisation.mean],
+            "std": [float(f"{v:.6g}") for v in normalisation.std],
+            "provenance": provenance,
+        }
+        with written(self.path / "frontend.json") as part:
+            part.write_text(json.dumps(form, indent=1) + "\n", encoding="utf-8")
+
+    def frontend(self) -> tuple[FrontEnd, Normalisation]:
+        """The front end that the network was trained with.
+
+        Raises
+        ------
+        UserError
+            frontend.json is missing or damaged.
+        """
+        path = self.path / "frontend.json"
+        try:
+            form = json.loads(path.read_text(encoding="utf-8"))
+            fe = FrontEnd(**{field.name: form[field.name] for field in fields(FrontEnd)})
+            mean, std = (np.asarray(form[name], dtype=np.float32) for name in ("mean", "std"))
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise UserError(f"{path}: cannot be read ({error!r}); train the network again") from None
+        if mean.shape != (fe.feature_count,) or std.shape != mean.shape or not (std >= SMALLEST_STD).all():
+            raise UserError(
+                f"{path}: mean and std do not fit {fe.feature_count} features; train the network again"
+            )
+        return fe, Normalisation(mean, std)
+
+    def save(
+        self, epoch: int, model: Network, optimizer: keras.optimizers.Optimizer, history: list[dict[str, Any]]
+    ) -> None:
+        """Write an epoch. The weights come last: an epoch whose weights are there is complete."""
+        values = {f"v{i}": keras.ops.convert_to_numpy(v) for i, v in enumerate(optimizer.variables)}
+        with written(self.path / f"resume_{epoch:03d}.npz") as part, part.open("wb") as file:
+            np.savez(file, **values)
+        self._write_history(history)
+        with written(self.weights_path(epoch)) as part:
+            model.save_weights(part)
+        for old in sorted(self.path.glob("resume_*.npz"))[:-RESUMABLE]:
+            old.unlink()
+
+    def load_weights(self, model: Network, epoch: int) -> None:
+        """Put an epoch's weights into the network.
+
+        Raises
+        ------
+        UserError
+            The file is damaged or of another network.
+        """
+        path = self.weights_path(epoch)
+        try:
+            with h5py.File(path):
+                pass
+            model.load_weights(path)
+        except (OSError, ValueError, KeyError) as error:
+            reason = str(error).splitlines()[0]
+            raise UserError(
+                f"{path}: is no checkpoint of {self.arch.name} ({reason}); take another epoch"
+            ) from None
+
+    def load_optimizer(self, optimizer: keras.optimizers.Optimizer, epoch: int) -> bool:
+        """Put back the optimiser's state after an epoch; False if it is no longer kept."""
+        path = self.path / f"resume_{epoch:03d}.npz"
+        if not path.is_file():
+            return False
+        with np.load(path) as values:
+            if len(values.files) != len(optimizer.variables):
+                return False
+            for i, variable in enumerate(optimizer.variables):
+                variable.assign(values[f"v{i}"])
+        return True
+
+    def history(self, until: int) -> list[dict[str, Any]]:
+        """Rows of the epochs up to and with `until`."""
+        path = self.path / "history.json"
+        rows = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
+        return [row for row in rows if row["epoch"] <= until]
+
+    def drop_after(self, epoch: int) -> None:
+        """Remove the epochs behind one from which training goes on anew."""
+        for later in self.epochs():
+            if later > epoch:
+                self.weights_path(later).unlink()
+                (self.path / f"resume_{later:03d}.npz").unlink(missing_ok=True)
+
+    def _write_history(self, history: list[dict[str, Any]]) -> None:
+        with written(self.path / "history.json") as part:
+            part.write_text(json.dumps(history, indent=1) + "\n", encoding="utf-8")
+        with written(self.path / "history.csv") as part, part.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, list(history[0]))
+            writer.writeheader()
+            writer.writerows(history)
+        plot_history(self.path / "loss.png", history)
+
+
+def without_dropout(arch: Arch) -> Arch:
+    """What the weights depend on: all but name and dropout."""
+    layers = tuple(replace(layer, dropprob=0.0) for layer in arch.layers)
+    return replace(arch, name="", dropprob=0.0, layers=layers)
+
+
+def plot_history(path: Path, history: list[dict[str, Any]]) -> None:
+    """Picture of the losses of every epoch."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7, 4), layout="constrained")
+    axes = figure.add_subplot(xlabel="epoch", ylabel="loss")
+    epochs = [row["epoch"] for row in history]
+    for column, label in (("loss", "training"), ("val_loss", "unseen speakers and noise")):
+        axes.plot(epochs, [row[column] for row in history], marker=".", label=label)
+    axes.grid(alpha=0.3)
+    axes.legend()
+    with written(path) as part:
+        figure.savefig(part, format="png", dpi=120)
+
+
+@contextmanager
+def written(path: Path) -> Iterator[Path]:
+    """A temporary path that takes the place of `path` when all is written."""
+    part = path.with_name(f".part_{path.name}")
+    try:
+        yield part
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
