@@ -2,17 +2,14 @@
 
 import argparse
 import hashlib
+import os
 import shlex
 import sys
 from pathlib import Path
 
-import numpy as np
-
 from nnsp import cli
 from nnsp.errors import UserError
-from nnsp.integer import calibration, frontend, tables
-from nnsp.integer.enhancer import IntegerModel
-from nnsp.network import training
+from nnsp.integer import calibration, tables
 from nnsp.signal import audio
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -25,8 +22,12 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--epoch_loaded", default="latest", help="latest, or the number of an epoch")
     parser.add_argument("--net_id", type=int, default=3, help="number of the network in an image; se is 3")
     parser.add_argument("--net_name", default="se", help="name of the network, a C identifier")
-    parser.add_argument("--models_dir", type=Path, default=ROOT / "models_trained", help="where trained networks lie")
-    parser.add_argument("--folder_c", type=Path, default=ROOT / "firmware" / "models", help="where the C files go")
+    parser.add_argument(
+        "--models_dir", type=Path, default=ROOT / "models_trained", help="where trained networks lie"
+    )
+    parser.add_argument(
+        "--folder_c", type=Path, default=ROOT / "firmware" / "models", help="where the C files go"
+    )
     parser.add_argument(
         "--calibration",
         type=Path,
@@ -40,19 +41,31 @@ def main() -> None:
     """Load, quantise, prove, report, write."""
     args = arguments()
     if not args.net_name.isidentifier():
-        raise UserError(f"--net_name={args.net_name}: not a C identifier; take letters, digits and underscores")
+        raise UserError(
+            f"--net_name={args.net_name}: not a C identifier; take letters, digits and underscores"
+        )
     if not 0 <= args.net_id <= 65535:
         raise UserError(f"--net_id={args.net_id}: expected a number from 0 to 65535")
+    samples = audio.to_int16(audio.read(args.calibration))
+
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    from nnsp.network import build, training
+    from nnsp.network.folder import ModelFolder
+
     trained = training.load(args.nn_arch, args.epoch_loaded, args.models_dir)
-    fixed = frontend.build(trained.frontend, trained.mean, trained.std)
-    samples = np.round(audio.read(args.calibration, trained.frontend.rate) * 32767).astype(np.int16)
-    features = frontend.stream_features(fixed, samples)
-    network, report = calibration.calibrate(trained.arch, trained.float_weights(), features)
-    model = IntegerModel(network, fixed)
+    model, report = calibration.convert(
+        trained.arch,
+        build.float_weights(trained.model),
+        trained.frontend,
+        trained.mean,
+        trained.std,
+        samples,
+    )
+    weights = ModelFolder(args.models_dir, trained.arch).weights_path(trained.epoch)
     made = tables.Provenance(
         command=f"python py_tools/{Path(sys.argv[0]).name} {shlex.join(sys.argv[1:])}",
-        arch=f"{trained.arch.name}, sha256 {_sha256(args.nn_arch)}",
-        weights=f"{trained.weights_path.name}, sha256 {_sha256(trained.weights_path)}",
+        arch=f"{args.nn_arch.name}, sha256 {_sha256(args.nn_arch)}",
+        weights=f"{weights.name}, sha256 {_sha256(weights)}",
     )
     print(calibration.report_text(report))
     for path in tables.write(args.folder_c, tables.model_files(model, args.net_id, args.net_name, made)):

@@ -1,12 +1,13 @@
 """tanh, sigmoid, log2 and the scales: NumPy against the exact functions, and C against NumPy."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-
 from nnsp.integer import arithmetic, clib, tables
 
+Function = Callable[[np.ndarray], np.ndarray]
 EVERY_INT16 = np.arange(-32768, 32768, dtype=np.int16)
 
 
@@ -24,7 +25,7 @@ def c_activation(name: str) -> np.ndarray:
         (arithmetic.sigmoid, lambda x: 1 / (1 + np.exp(-x)), 11, "nnsp_sigmoid_s16"),
     ],
 )
-def test_activation_error(ours, exact, frac, kernel) -> None:
+def test_activation_error(ours: Function, exact: Function, frac: int, kernel: str) -> None:
     y = ours(EVERY_INT16)
     error = np.abs(y / 2**15 - exact(EVERY_INT16 / 2**frac)).max()
     print(f"{kernel}: largest error over all 65 536 inputs {error:.3g} = 2^{np.log2(error):.2f}")
@@ -66,7 +67,9 @@ def test_committed_lookup_is_what_the_tool_writes() -> None:
 @pytest.mark.parametrize("bias", [0.0, 0.5, 100.0])
 def test_scales_leave_the_accumulator_room(magnitude: float, bias: float) -> None:
     rng = np.random.default_rng(2)
-    weights = (rng.standard_normal((20, 600)) * magnitude * 10.0 ** rng.uniform(-4, 0, (20, 1))).astype(np.float32)
+    weights = (rng.standard_normal((20, 600)) * magnitude * 10.0 ** rng.uniform(-4, 0, (20, 1))).astype(
+        np.float32
+    )
     offsets = np.full(20, bias, dtype=np.float32)
     unit, [(multiplier, scale)] = arithmetic.layer_scales([(weights, offsets, 12)], np.full(20, 12))
     integers = np.floor(weights / scale[:, None] + 0.5)

@@ -1,11 +1,12 @@
 """The C enhancer equals the NumPy one to the bit; both keep to the float front end."""
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from networks import random_weights
-
 from nnsp.errors import UserError
 from nnsp.integer import arithmetic, clib, frontend, quantization, tables
 from nnsp.integer.clib import CEnhancer, TableEnhancer
@@ -74,7 +75,9 @@ def test_any_split_of_the_stream_gives_the_same(strides: int) -> None:
     for make in (IntegerEnhancer, CEnhancer):
         stream = make(model)
         cuts = [160, 320, 5 * 160, 5 * 160, 16 * 160]
-        np.testing.assert_array_equal(np.concatenate([stream.process(part) for part in np.split(x, cuts)]), whole)
+        np.testing.assert_array_equal(
+            np.concatenate([stream.process(part) for part in np.split(x, cuts)]), whole
+        )
 
 
 def test_save_restore_and_interleave() -> None:
@@ -103,7 +106,9 @@ def test_analysis_and_synthesis_alone_give_back_the_input(fe: FrontEnd) -> None:
         total = np.zeros(len(x) + delay, dtype=np.int64)
         for t, part in enumerate(parts):
             total[t * fe.hop : t * fe.hop + fe.window_size] += part
-        y = arithmetic.saturate16(arithmetic.round_shift(total, fixed.output_shift))[delay : len(x)].astype(float)
+        y = arithmetic.saturate16(arithmetic.round_shift(total, fixed.output_shift))[delay : len(x)].astype(
+            float
+        )
         wanted = x[: len(y)].astype(float)
         snr = 10 * np.log10(np.sum(wanted**2) / np.sum((y - wanted) ** 2))
         print(f"{fe}: {name} analysis-synthesis {snr:.1f} dB")
@@ -121,7 +126,7 @@ def test_features_keep_to_the_float_front_end(fe: FrontEnd) -> None:
         energy = power @ float_frontend.mel_matrix(fe) if fe.feat_type == "mel" else power
         wanted = np.clip((np.log2(np.maximum(energy, 1)) - mean) / std, -8, 8 - 2**-12)
         error = np.abs(frontend.features(model.frontend, re, im) / 4096 - wanted)
-        # The window is rounded to 16 bits, which what lies 70 dB below a frame's peak hears; energies are whole numbers.
+        # The window is rounded to 16 bits, which is heard 70 dB below a frame's peak; energies are whole numbers.
         silent = energy < 1
         heard = (energy >= 1e-7 * energy.max(axis=1, keepdims=True)) & (energy >= 100)
         assert np.all(error[silent] < 1e-3), name
@@ -146,7 +151,10 @@ def test_compiled_tables_equal_the_model(tmp_path: Path) -> None:
 def test_tables_of_another_version_do_not_compile(tmp_path: Path) -> None:
     made = tables.Provenance("command", "arch", "weights")
     files = tables.model_files(build_model(FrontEnd()), 7, "old", made)
-    stale = {name: text.replace("NNSP_TABLE_VERSION != 1", "NNSP_TABLE_VERSION != 0") for name, text in files.items()}
+    stale = {
+        name: text.replace("NNSP_TABLE_VERSION != 1", "NNSP_TABLE_VERSION != 0")
+        for name, text in files.items()
+    }
     tables.write(tmp_path, stale)
     with pytest.raises(UserError, match="convert the network again"):
         TableEnhancer(tmp_path / "def_nn7_old.c")
@@ -165,8 +173,10 @@ def test_network_must_fit_the_front_end() -> None:
             IntegerModel(quantization.quantize(arch, random_weights(arch, 1, 0.5)), fixed)
 
 
-@pytest.mark.parametrize("change", [{"fft_size": 500}, {"window_size": 481}, {"window_size": 640}, {"hop": 600}])
-def test_sizes_that_the_transform_cannot_take_are_refused(change: dict[str, int]) -> None:
-    fe = FrontEnd(**change)
+@pytest.mark.parametrize(
+    "change", [{"fft_size": 500}, {"window_size": 481}, {"window_size": 640}, {"hop": 600}]
+)
+def test_sizes_that_the_transform_cannot_take_are_refused(change: dict[str, Any]) -> None:
+    fe = replace(FrontEnd(), **change)
     with pytest.raises(UserError, match="front end: fft_size"):
         frontend.build(fe, np.zeros(72), np.ones(72))

@@ -1,11 +1,12 @@
 """The C network equals the NumPy one to the bit, whatever the network, the input and the split of the stream."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from networks import frames, integer_networks, random_weights
-
 from nnsp.errors import UserError
 from nnsp.integer import clib, quantization
 from nnsp.integer.clib import CNetwork
@@ -56,7 +57,12 @@ def test_checked_build_counts_an_overflow() -> None:
 
 @pytest.fixture
 def network() -> IntegerNetwork:
-    arch = Arch("small", 10, 0.0, (Layer("conv1d", 12, "tanh", 3), Layer("lstm", 9, "tanh"), Layer("fc", 5, "sigmoid")))
+    arch = Arch(
+        "small",
+        10,
+        0.0,
+        (Layer("conv1d", 12, "tanh", 3), Layer("lstm", 9, "tanh"), Layer("fc", 5, "sigmoid")),
+    )
     return quantization.quantize(arch, random_weights(arch, 3, 0.5))
 
 
@@ -149,7 +155,7 @@ class TestTablesThatLie:
             self.init(library, tables_of.network(network), offset=2)
 
     @staticmethod
-    def init(library: clib.Library, table, spare: int = 0, offset: int = 0) -> None:
+    def init(library: clib.Library, table: Any, spare: int = 0, offset: int = 0) -> None:
         size = library.lib.nnsp_net_state_bytes(table)
         memory = library.ffi.new("uint64_t[]", size // 8 + 8)
         net = library.ffi.new("nnsp_net *")

@@ -1,16 +1,14 @@
-"""Against TensorFlow's own int8 x int16 interpreter: the fair public peer, which only takes single time steps of an LSTM."""
+"""Against TensorFlow's own int8 x int16 interpreter: the public peer, which takes an LSTM in single time steps only."""
 
 from typing import Any
 
+import keras
 import numpy as np
 import pytest
-
+import tensorflow as tf
 from nnsp.integer import arithmetic, calibration, quantization
 from nnsp.integer.clib import CNetwork
 from nnsp.network.arch import Arch, Layer
-
-import keras
-import tensorflow as tf
 
 
 def features(count: int, width: int, seed: int = 0) -> np.ndarray:
@@ -23,7 +21,7 @@ def features(count: int, width: int, seed: int = 0) -> np.ndarray:
 
 
 def step_16x8(model: Any, samples: list[dict[str, np.ndarray]]) -> Any:
-    """Convert a Keras model to int8 weights and int16 activations, calibrated on samples; returns a callable of named arrays."""
+    """Convert a Keras model to int8 weights and int16 activations; returns a callable of named arrays."""
     converter = tf.lite.TFLiteConverter.from_keras_model(model)
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     converter.representative_dataset = lambda: iter(samples)
@@ -51,7 +49,9 @@ def test_fc_and_conv1d(activation: str, kernel_size: int) -> None:
     lite = step_16x8(step, [{"x": w} for w in windows])
     theirs = np.concatenate([next(iter(lite(x=w).values())).reshape(1, -1) for w in windows])
 
-    layer = Layer("conv1d", units, activation, kernel_size) if kernel_size > 1 else Layer("fc", units, activation)
+    layer = (
+        Layer("conv1d", units, activation, kernel_size) if kernel_size > 1 else Layer("fc", units, activation)
+    )
     floats = {"kernel": kernel if kernel_size > 1 else kernel[0], "bias": bias}
     arch = Arch("one", inputs, 0.0, (layer,))
     exact = calibration.float_activations(arch, [floats], x)[0]
@@ -68,7 +68,7 @@ def test_fc_and_conv1d(activation: str, kernel_size: int) -> None:
 
 
 def on_the_grid(weights: np.ndarray, scale: np.ndarray) -> np.ndarray:
-    """Weights [rows, cols] as int8 multiples of a row's scale, with 127 in every row, so that any per-row quantiser keeps them."""
+    """Weights [rows, cols] in int8 steps of a row's scale, with 127 in every row: any per-row quantiser keeps them."""
     steps = np.clip(np.floor(weights / scale[:, None] + 0.5), -127, 127)
     peak = np.abs(steps).argmax(axis=1)
     steps[np.arange(len(steps)), peak] = 127 * np.sign(steps[np.arange(len(steps)), peak])
@@ -79,8 +79,8 @@ def on_the_grid(weights: np.ndarray, scale: np.ndarray) -> np.ndarray:
 def test_whole_network_by_single_steps(trained: bool) -> None:
     """conv1d, lstm, fc, fc: ours over the stream, theirs one unrolled step at a time with its states fed back.
 
-    With any weights, both round them to int8 in the same way, and that hides all else. Weights from quantisation-aware training
-    lie on the grid already: then what is left is the arithmetic of activations and states.
+    With any weights, both round them to int8 in the same way, and that hides all else. Weights from
+    quantisation-aware training lie on the grid already: then what is left is the arithmetic of activations and states.
     """
     width, units, bins, kernel_size, count = 40, 32, 65, 4, 400
     x = features(count, width, seed=3)
@@ -98,7 +98,9 @@ def test_whole_network_by_single_steps(trained: bool) -> None:
         kernels = [4 * w for w in layer.get_weights()]
         if trained:
             matrices = [(np.ascontiguousarray(w.T), None, 15) for w in kernels[:-1]]
-            _, scales = arithmetic.layer_scales(matrices, np.full(len(kernels[-1]), 12) if rows is None else rows)
+            _, scales = arithmetic.layer_scales(
+                matrices, np.full(len(kernels[-1]), 12) if rows is None else rows
+            )
             kernels[:-1] = [on_the_grid(m[0], s[1]).T for m, s in zip(matrices, scales, strict=True)]
         layer.set_weights(kernels)
     kernels = [layer.get_weights() for layer in (first, lstm, hidden, last)]

@@ -1,14 +1,29 @@
 """What the integers cost: the float network beside the integer one, layer by layer."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
-from nnsp.integer import arithmetic, tables
+from nnsp.integer import arithmetic, frontend, tables
 from nnsp.integer.arithmetic import Array
+from nnsp.integer.enhancer import IntegerModel
 from nnsp.integer.quantization import IntegerNetwork, quantize
 from nnsp.integer.reference import ReferenceNetwork
 from nnsp.network.arch import Arch, Layer
+from nnsp.signal.frontend import FrontEnd
+
+
+def _sigmoid(x: Array) -> Array:
+    return 0.5 * (1 + np.tanh(0.5 * x))
+
+
+ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
+    "tanh": np.tanh,
+    "sigmoid": _sigmoid,
+    "relu6": lambda x: np.clip(x, 0, 6),
+    "linear": lambda x: x,
+}
 
 
 def float_activations(arch: Arch, weights: list[dict[str, Array]], features: Array) -> list[Array]:
@@ -39,9 +54,7 @@ def _product(layer: Layer, floats: dict[str, Array], x: Array) -> Array:
     starts = np.arange(0, len(x), layer.strides)
     windows = older[starts[:, None] + np.arange(layer.kernel_size)].reshape(len(starts), -1)
     y = windows @ floats["kernel"].reshape(-1, layer.units).astype(np.float64) + floats["bias"]
-    return {"tanh": np.tanh, "sigmoid": _sigmoid, "relu6": lambda v: np.clip(v, 0, 6), "linear": lambda v: v}[
-        layer.activation
-    ](y)
+    return ACTIVATIONS[layer.activation](y)
 
 
 def _lstm(layer: Layer, floats: dict[str, Array], x: Array) -> Array:
@@ -55,10 +68,6 @@ def _lstm(layer: Layer, floats: dict[str, Array], x: Array) -> Array:
         h = _sigmoid(o) * np.tanh(c)
         out[t] = h
     return out
-
-
-def _sigmoid(x: Array) -> Array:
-    return 0.5 * (1 + np.tanh(0.5 * x))
 
 
 def sqnr_db(exact: Array, approximate: Array) -> float:
@@ -78,7 +87,9 @@ class LayerReport:
     bytes: int
 
 
-def calibrate(arch: Arch, weights: list[dict[str, Array]], features: Array) -> tuple[IntegerNetwork, list[LayerReport]]:
+def calibrate(
+    arch: Arch, weights: list[dict[str, Array]], features: Array
+) -> tuple[IntegerNetwork, list[LayerReport]]:
     """Quantise a network, with the formats of linear layers taken from real features, and report what it cost.
 
     Parameters
@@ -100,7 +111,8 @@ def calibrate(arch: Arch, weights: list[dict[str, Array]], features: Array) -> t
     for n, (layer, y) in enumerate(zip(network.layers, reference.activations(features), strict=True)):
         report.append(
             LayerReport(
-                layer=f"{layer.kind} {layer.inputs}" + (f"x{layer.kernel_size}" if layer.kernel_size > 1 else "")
+                layer=f"{layer.kind} {layer.inputs}"
+                + (f"x{layer.kernel_size}" if layer.kernel_size > 1 else "")
                 + f" -> {layer.units} {layer.activation}",
                 sqnr_db=sqnr_db(exact[n], y / 2.0**layer.out_frac),
                 saturations=int(reference.saturations[n]),
@@ -109,6 +121,25 @@ def calibrate(arch: Arch, weights: list[dict[str, Array]], features: Array) -> t
             )
         )
     return network, report
+
+
+def convert(
+    arch: Arch, weights: list[dict[str, Array]], fe: FrontEnd, mean: Array, std: Array, samples: Array
+) -> tuple[IntegerModel, list[LayerReport]]:
+    """Integers of a trained network and its front end.
+
+    Parameters
+    ----------
+    weights : list of dict
+        As `quantization.quantize` takes them.
+    mean, std : array [features]
+        Of the log2 energies.
+    samples : int16 [n]
+        Noisy speech to calibrate on.
+    """
+    fixed = frontend.build(fe, mean, std)
+    network, report = calibrate(arch, weights, frontend.stream_features(fixed, samples))
+    return IntegerModel(network, fixed), report
 
 
 def report_text(report: list[LayerReport]) -> str:

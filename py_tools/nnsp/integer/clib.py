@@ -58,7 +58,16 @@ def library(checked: bool = False) -> Library:
     checked : bool
         The build that counts every overflow and saturation in ``lib.nnsp_checked``.
     """
-    build = [sys.executable, "-m", "SCons", "-Q", "-s", f"--directory={ROOT}", "target=host", f"checked={int(checked)}"]
+    build = [
+        sys.executable,
+        "-m",
+        "SCons",
+        "-Q",
+        "-s",
+        f"--directory={ROOT}",
+        "target=host",
+        f"checked={int(checked)}",
+    ]
     done = subprocess.run(build, capture_output=True, text=True)
     if done.returncode:
         raise UserError(f"the C library does not build for the host:\n{done.stdout}{done.stderr}")
@@ -191,7 +200,9 @@ class CNetwork(_Stream):
         out = []
         for frame in np.ascontiguousarray(frames, dtype=np.int16):
             y = np.empty(self.units, dtype=np.int16)
-            status = lib.nnsp_net_step(self.net, ffi.from_buffer("int16_t[]", frame), ffi.from_buffer("int16_t[]", y))
+            status = lib.nnsp_net_step(
+                self.net, ffi.from_buffer("int16_t[]", frame), ffi.from_buffer("int16_t[]", y)
+            )
             self.library.check(status)
             if status == lib.NNSP_OK:
                 out.append(y)

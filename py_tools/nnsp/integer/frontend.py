@@ -1,6 +1,7 @@
 """The fixed-point front end in NumPy: window, transform, features, mask, inverse; equal to nnsp_lib/src/frontend.c."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -51,7 +52,14 @@ def build(fe: FrontEnd, mean: Array, std: Array) -> IntegerFrontEnd:
     the energy of a frame, which no mask can raise, bounds the inverse by Cauchy-Schwarz. docs/numerics.md has the sums.
     """
     n = fe.fft_size
-    if n < 64 or n > 4096 or n & (n - 1) or fe.window_size > n or fe.window_size % 2 or not 0 < fe.hop <= fe.window_size:
+    if (
+        n < 64
+        or n > 4096
+        or n & (n - 1)
+        or fe.window_size > n
+        or fe.window_size % 2
+        or not 0 < fe.hop <= fe.window_size
+    ):
         raise UserError(
             f"front end: fft_size {n} must be a power of two from 64 to 4096, window_size {fe.window_size} even and "
             f"at most fft_size, hop {fe.hop} at most window_size; change them where the network was trained"
@@ -64,9 +72,11 @@ def build(fe: FrontEnd, mean: Array, std: Array) -> IntegerFrontEnd:
     energy = n * 32768.0**2 * np.sum(window**2)
     power_shift = 2 * spectrum_frac
     if energy * STEP >= 2.0**64:
-        raise UserError(f"front end: a window of {fe.window_size} does not fit the 64-bit energies; take 1024 or less")
-    # The inverse sums at most sqrt(points) times the root of half the energy, and halves at every twiddled stage. One bit is
-    # given away, so that the usual mask_shift is 16, the upper half of a product.
+        raise UserError(
+            f"front end: a window of {fe.window_size} does not fit the 64-bit energies; take 1024 or less"
+        )
+    # The inverse sums at most sqrt(points) times the root of half the energy, and halves at every twiddled stage.
+    # One bit is given away, so that the usual mask_shift is 16, the upper half of a product.
     inverse_peak = np.sqrt(points * energy / 2) / 2**stages
     masked_frac = min(spectrum_frac - 1, _fraction_below(inverse_peak))
     output_shift = masked_frac - stages + int(np.log2(points)) - 1
@@ -181,7 +191,7 @@ def analyse(fe: IntegerFrontEnd, frames: Array) -> tuple[Array, Array]:
 
 
 def framed(fe: IntegerFrontEnd, samples: Array, history: Array | None = None) -> Array:
-    """Frames int16 [frames, window_size] of whole hops of samples; `history` are the window_size - hop samples before, or zeros."""
+    """Frames int16 [frames, window_size] of whole hops; `history`: the window_size - hop samples before, or zeros."""
     form = fe.float_form
     if history is None:
         history = np.zeros(form.window_size - form.hop, dtype=np.int16)
@@ -203,8 +213,8 @@ def features(fe: IntegerFrontEnd, re: Array, im: Array) -> Array:
         rising = power * fe.rising.astype(np.uint64)
         falling = (power << np.uint64(15)) - rising
         edges = fe.band_edge.astype(int)
-        sums = [(rising[:, a:b].sum(axis=1), falling[:, a:b].sum(axis=1)) for a, b in zip(edges, edges[1:], strict=False)]
-        energy = np.stack([up[0] + down[1] for up, down in zip(sums, sums[1:], strict=False)], axis=1)
+        sums = [(rising[:, a:b].sum(axis=1), falling[:, a:b].sum(axis=1)) for a, b in pairwise(edges)]
+        energy = np.stack([up[0] + down[1] for up, down in pairwise(sums)], axis=1)
     level = arithmetic.log2(np.maximum(energy, np.uint64(STEP))) - (15 << 16)
     product = (level - fe.mean.astype(np.int64)) * fe.gain.astype(np.int64)
     return arithmetic.saturate16(arithmetic.round_shift(product, 32 - arithmetic.FEATURE_FRAC))

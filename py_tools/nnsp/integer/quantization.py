@@ -63,8 +63,8 @@ def quantize(
         Per layer, in Keras' shapes: kernel (in, out) or (k, in, out), bias (out); an LSTM's kernel (in, 4u),
         recurrent (u, 4u), bias (4u) with gates i, f, g, o.
     linear_peaks : dict, optional
-        Largest magnitude seen at the output of each linear layer (index -> peak), from `linear_peaks_of` in reference.py; a linear
-        layer without one keeps 12 fraction bits.
+        Largest magnitude seen at the output of each linear layer (index -> peak); a layer without one keeps 11
+        fraction bits.
 
     Raises
     ------
@@ -135,7 +135,7 @@ def _quantize_layer(
         strides=layer.strides,
         in_frac=in_frac,
         out_frac=out_frac,
-        shift=int(round(-np.log2(unit))),
+        shift=round(float(-np.log2(unit))),
         weights=integers[0],
         multiplier=scales[0][0].astype(np.int16),
         bias=integer_bias.astype(np.int32),

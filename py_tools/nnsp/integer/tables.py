@@ -99,7 +99,7 @@ def frontend_checksum(fe: IntegerFrontEnd) -> int:
 
 def table_bytes(arch: Arch) -> int:
     """Bytes of weights, biases and multipliers in flash, padding included."""
-    return sum(layer_bytes(layer, inputs) for layer, inputs in _with_inputs(arch))
+    return sum(map(layer_bytes, arch.layers, arch.inputs))
 
 
 def layer_bytes(layer: Layer | IntegerLayer, inputs: int) -> int:
@@ -115,7 +115,7 @@ def layer_bytes(layer: Layer | IntegerLayer, inputs: int) -> int:
 def state_bytes(arch: Arch) -> int:
     """nnsp_net_state_bytes: what a stream of the network remembers, and the buffers it works in."""
     total, widest, widest_lstm = 0, arch.input_neurons, 0
-    for layer, inputs in _with_inputs(arch):
+    for layer, inputs in zip(arch.layers, arch.inputs, strict=True):
         if layer.kind == "conv1d":
             total += 8 + 2 * padded(layer.kernel_size * inputs)
         elif layer.kind == "lstm":
@@ -131,13 +131,6 @@ def enhancer_state_bytes(model: IntegerModel) -> int:
     frontend = sum(-(-n // 8) * 8 for n in (form.bins * 8, form.window_size * 4, form.window_size * 2))
     vectors = 2 * (padded(form.feature_count) + padded(form.bins))
     return frontend + state_bytes(model.network.arch) + vectors
-
-
-def _with_inputs(arch: Arch) -> Iterator[tuple[Layer, int]]:
-    inputs = arch.input_neurons
-    for layer in arch.layers:
-        yield layer, inputs
-        inputs = layer.units
 
 
 def model_files(model: IntegerModel, net_id: int, net_name: str, made: Provenance) -> dict[str, str]:
@@ -177,7 +170,7 @@ def model_files(model: IntegerModel, net_id: int, net_name: str, made: Provenanc
         "#endif\n"
     )
     header = (
-        f"{head}\n#ifndef DEF_{upper}_H\n#define DEF_{upper}_H\n\n#include \"nnsp_table.h\"\n\n{stale}\n"
+        f'{head}\n#ifndef DEF_{upper}_H\n#define DEF_{upper}_H\n\n#include "nnsp_table.h"\n\n{stale}\n'
         f"#define {upper}_ID {net_id}\n"
         f'#define {upper}_NAME "{net_name}"\n'
         f'#define {upper}_ARCH "{model.network.arch.name}"\n'
@@ -239,7 +232,9 @@ def _frontend(fe: IntegerFrontEnd) -> Iterator[str]:
 
 
 def _weights(name: str, weights: Array) -> str:
-    lines = [f"    NNSP_BLOCK({', '.join(map(str, block.ravel()))})," for block in blocks(weights).reshape(-1, 16)]
+    lines = [
+        f"    NNSP_BLOCK({', '.join(map(str, block.ravel()))})," for block in blocks(weights).reshape(-1, 16)
+    ]
     return f"static const int8_t {name}[] = {{\n" + "\n".join(lines) + "\n};\n"
 
 
