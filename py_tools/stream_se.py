@@ -23,7 +23,7 @@ def main() -> None:
         "--output", "--out", type=Path, default=Path("test_results"), help="folder (%(default)s)"
     )
     parser.add_argument("--model", default="se", help="model that the board must have (%(default)s)")
-    parser.add_argument("--image", type=Path, help="image for the emulator (build/<board>/nnsp_<model>.elf)")
+    parser.add_argument("--image", type=Path, help="image for the emulator (built from the sources)")
     parser.add_argument("--baud", type=int, default=115200, help="bit/s of a serial port (%(default)s)")
     parser.add_argument(
         "--check",

@@ -74,7 +74,7 @@ def build(env, board, machine):
     binary = env.Command(f"{folder}/nnsp_{name}.bin", elf, "$OBJCOPY -O binary $SOURCE $TARGET")
     Default(elf, binary)
     python = f'"{sys.executable}"'
-    stream = f"{python} py_tools/stream_se.py --board={target} --model={name} --wav=$wav --output=$output"
+    stream = f"{python} py_tools/stream_se.py --board={target} --image=$SOURCE --model={name} --wav=$wav --output=$output"
     if os.path.exists(env["clean"]):
         stream += " --clean=$clean"
     env.AlwaysBuild(env.Alias("run", elf, Action(stream)))

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import numpy as np
 from nnsp.device.link import Port, PortLost
+from nnsp.integer import tables
+from nnsp.signal.frontend import FrontEnd
 
 ROOT = Path(__file__).resolve().parents[2]
 APP = ROOT / "firmware" / "app"
@@ -50,14 +52,37 @@ def build_image(output: Path, stem: str, sources: list[Path], flags: list[str] |
 
     board = ROOT / "firmware" / "boards" / "qemu_mps2_an386"
     everything = [APP / "main.c", APP / "link.c", *sorted(board.glob("*.c")), *sources]
-    options = [*target_qemu_m4.MACHINE, *cortex_m.FLAGS, *cortex_m.LINK, "-T", str(board / "link.ld")]
-    options += [f"-I{board}", *model_flags(stem), *(flags or [])]
-    return compile_c(output, everything, options, "arm-none-eabi-gcc")
+    options = [*target_qemu_m4.MACHINE, *cortex_m.FLAGS, f"-I{board}", *model_flags(stem), *(flags or [])]
+    # One object a source, named after it: the linker script finds the tables by name.
+    objects = [
+        compile_c(output.with_name(f"{source.stem}.o"), [source], ["-c", *options], "arm-none-eabi-gcc")
+        for source in everything
+    ]
+    link = [*target_qemu_m4.MACHINE, *cortex_m.LINK, "-T", str(board / "link.ld")]
+    return compile_c(output, objects, link, "arm-none-eabi-gcc")
 
 
 def double_image(output: Path, *flags: str) -> Path:
     """The firmware for the emulated Cortex-M4 around the double of the library."""
     return build_image(output, "def_nn0_double", [DOUBLES / "double_enhancer.c"], list(flags))
+
+
+def small_table(folder: Path, net_id: int = 9, seed: int = 1) -> Path:
+    """The generated C file of a small untrained network, def_nn<id>_small.c."""
+    from test_parity_enhancer import build_model
+
+    made = tables.Provenance("test", "test", "test")
+    tables.write(folder, tables.model_files(build_model(FrontEnd(), seed=seed), net_id, "small", made))
+    return folder / f"def_nn{net_id}_small.c"
+
+
+def small_firmware(folder: Path) -> tuple[Path, Path]:
+    """Image for the emulated Cortex-M4 of the real library and a small untrained network, and its table."""
+    table = small_table(folder)
+    library = sorted((ROOT / "nnsp_lib/src").glob("*.c"))
+    library += sorted((ROOT / "nnsp_lib/src/arch/portable").glob("*.c"))
+    image = build_image(folder / "small.elf", table.stem, [table, *library], [f"-I{folder}"])
+    return image, table
 
 
 def double_output(samples: np.ndarray, hop: int = 160) -> np.ndarray:

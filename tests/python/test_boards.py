@@ -13,23 +13,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 from board_doubles import (
-    ROOT,
     build_board,
-    build_image,
     double_image,
     double_output,
     noise,
     running,
+    small_firmware,
 )
 from nnsp.device import boards
 from nnsp.device import image as images
 from nnsp.device.boards import Emulator, SerialPort, open_board
 from nnsp.device.link import Link, LinkLost
 from nnsp.errors import UserError
-from nnsp.integer import tables
 from nnsp.integer.clib import TableEnhancer
-from nnsp.signal.frontend import FrontEnd
-from test_parity_enhancer import build_model
 
 
 @pytest.fixture(scope="module")
@@ -120,12 +116,7 @@ def test_a_stack_that_overflows_is_named(tmp_path: Path) -> None:
 
 def test_emulated_board_equals_the_library_here(tmp_path: Path) -> None:
     """The real library and an untrained network, on both machines, to the bit."""
-    made = tables.Provenance("test", "test", "test")
-    tables.write(tmp_path, tables.model_files(build_model(FrontEnd()), 9, "small", made))
-    table = tmp_path / "def_nn9_small.c"
-    library = sorted((ROOT / "nnsp_lib/src").glob("*.c"))
-    library += sorted((ROOT / "nnsp_lib/src/arch/portable").glob("*.c"))
-    built = build_image(tmp_path / "small.elf", "def_nn9_small", [table, *library], [f"-I{tmp_path}"])
+    built, table = small_firmware(tmp_path)
     loud, quiet = noise(40, 3), (noise(60, 4) // 256).astype(np.int16)
     samples = np.concatenate([loud, quiet])
     with open_board("qemu_m4", built) as port:

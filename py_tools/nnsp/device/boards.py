@@ -171,8 +171,19 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def default_image(board: str, model: str) -> Path:
-    """Give the path of the image that ``scons target=<board> model=<model>`` builds."""
+def build_image(board: str, model: str) -> Path:
+    """Build the firmware for an emulator where its sources have changed, and give the image's path.
+
+    Raises
+    ------
+    UserError
+        There is no such model, no cross compiler, or the sources do not compile; the words are SCons'.
+    """
+    command = [sys.executable, "-m", "SCons", "-Q", "-s", f"--directory={ROOT}"]
+    done = subprocess.run([*command, f"target={board}", f"model={model}"], capture_output=True, text=True)
+    if done.returncode:
+        said = (done.stdout + done.stderr).strip()
+        raise UserError(f"the firmware for {board} does not build: {said.removeprefix('scons: ')}")
     return ROOT / "build" / board / f"nnsp_{model}.elf"
 
 

@@ -363,6 +363,10 @@ class Link:
         try:
             self.port.send(encode(kind, sequence, payload))
         except PortLost as error:
+            # A program that crashed says why before it ends: that may still be there to read.
+            while frames := self._frames(self.timeout):
+                for frame in frames:
+                    self._watch(frame)
             raise LinkLost(f"{self.port.name}: the board has gone: {error}") from error
 
     def _watch(self, frame: Frame) -> None:

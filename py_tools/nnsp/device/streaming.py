@@ -3,15 +3,16 @@
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
 from nnsp.device import image as images
-from nnsp.device.boards import MACHINES, ROOT, default_image, open_board
+from nnsp.device.boards import MACHINES, ROOT, build_image, open_board
 from nnsp.device.link import Hello, Link, Streamed
 from nnsp.errors import UserError
 from nnsp.signal import audio, metrics, plots
@@ -33,7 +34,7 @@ class Order:
     check: bool
 
 
-def find_table(model: str, folder: Path = MODELS) -> Path:
+def find_table(folder: Path, model: str) -> Path:
     """Give the generated C file def_nn<id>_<model>.c; raises UserError where there is not just one."""
     prefix, suffix = "def_nn", f"_{model}.c"
     found = [
@@ -122,7 +123,10 @@ def report_rows(hello: Hello, streamed: Streamed) -> Iterator[tuple[str, str]]:
     yield "doubled", f"{stats.doubled} seen by the board, {streamed.doubled} by the host"
     yield "broken frames", f"{stats.broken} seen by the board, {streamed.broken} by the host"
     if stats.refused or stats.unsent or stats.overrun:
-        yield "board", f"{stats.refused} refused, {stats.unsent} unsent, {stats.overrun} bytes overrun"
+        yield (
+            "trouble on the board",
+            f"{stats.refused} refused, {stats.unsent} unsent, {stats.overrun} bytes overrun",
+        )
 
 
 def memory_rows(path: Path) -> Iterator[tuple[str, str]]:
@@ -130,15 +134,6 @@ def memory_rows(path: Path) -> Iterator[tuple[str, str]]:
     image = images.load(path)
     yield "flash", f"{image.flash} B: code {image.size('.text')}, model tables {image.size('.tables')}"
     yield "RAM", f"{image.ram} B: stack {image.size('.stack')}, data {image.size('.data', '.bss')}"
-
-
-def score_rows(
-    clean: NDArray[np.floating], noisy: NDArray[np.floating], enhanced: NDArray[np.floating], rate: int
-) -> Iterator[tuple[str, str]]:
-    """Give name and value of every measure, before and after."""
-    before, after = metrics.scores(clean, noisy, rate), metrics.scores(clean, enhanced, rate)
-    for name in before:
-        yield name, f"{before[name]:.3f} noisy, {after[name]:.3f} enhanced"
 
 
 def run(order: Order) -> None:
@@ -151,7 +146,7 @@ def run(order: Order) -> None:
     """
     image = order.image
     if order.board in MACHINES and image is None:
-        image = default_image(order.board, order.model)
+        image = build_image(order.board, order.model)
     noisy = audio.read(order.wav)
     clean = audio.read(order.clean) if order.clean else None
     if clean is not None and len(clean) != len(noisy):
@@ -159,7 +154,7 @@ def run(order: Order) -> None:
             f"{order.clean}: {len(clean)} samples, but {order.wav} has {len(noisy)}; "
             "the clean reference must be the same recording"
         )
-    table = find_table(order.model) if order.check else None
+    table = find_table(MODELS, order.model) if order.check else None
     with open_board(order.board, image, order.baud) as port:
         link = Link(port)
         hello = link.hello()
@@ -178,24 +173,30 @@ def run(order: Order) -> None:
         if order.board in MACHINES:
             link.exit()
     enhanced = streamed.audio[hello.delay : hello.delay + len(noisy)].astype(np.float32) / np.float32(32768)
-    order.output.mkdir(parents=True, exist_ok=True)
     audio.write_wav(order.output / "enhanced_speech.wav", enhanced, hello.rate)
+    sounds = {"noisy": noisy, "enhanced": enhanced} | ({} if clean is None else {"clean": clean})
+    plots.spectrograms(order.output / "spectrogram.png", sounds)
     rows = list(report_rows(hello, streamed))
+    report: dict[str, Any] = {"hello": asdict(hello), "stats": asdict(streamed.stats)}
+    report["work"] = streamed.work.tolist()
+    report["answered"] = int(streamed.answered.sum())
     if image is not None:
         rows += memory_rows(image)
-    differing = None
+        report["sections"] = {section.name: section.size for section in images.load(image).sections}
+    differing = 0
     if table is not None:
         expected = expected_output(table, hello, samples, streamed.silenced)
-        differing = differing_samples(hello, streamed, expected)
-        compared = int(streamed.answered.sum()) * hello.hop
-        rows.append(("differs from the C library here", f"{differing} of {compared} samples"))
-    if clean is not None:
-        rows += score_rows(clean, noisy, enhanced, hello.rate)
+        differing = report["differing_samples"] = differing_samples(hello, streamed, expected)
+        rows.append(
+            ("differs from the C library here", f"{differing} of {report['answered'] * hello.hop} samples")
+        )
     for name, value in rows:
         print(f"{name:42} {value}")
-    _write_json(order.output / "report.json", dict(rows))
-    signals = {"noisy": noisy, "enhanced": enhanced} | ({"clean": clean} if clean is not None else {})
-    plots.spectrograms(order.output / "spectrogram.png", signals, hello.rate)
+    if clean is not None:
+        scores = {title: metrics.score(clean, sounds[title]) for title in ("noisy", "enhanced")}
+        print("\n" + metrics.table("", list(scores.items())) + "\n")
+        report["scores"] = {title: asdict(score) for title, score in scores.items()}
+    _write_json(order.output / "report.json", report)
     print(f"written: {order.output}/enhanced_speech.wav, spectrogram.png, report.json")
     if differing:
         raise UserError(
@@ -210,7 +211,7 @@ def _padded(samples: NDArray[np.int16], hello: Hello) -> NDArray[np.int16]:
     return np.pad(samples, (0, size - len(samples)))
 
 
-def _write_json(path: Path, values: dict[str, str]) -> None:
+def _write_json(path: Path, values: dict[str, Any]) -> None:
     unfinished = path.with_name(path.name + ".part")
     unfinished.write_text(json.dumps(values, indent=2) + "\n")
     os.replace(unfinished, path)
