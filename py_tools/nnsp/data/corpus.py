@@ -25,7 +25,6 @@ from nnsp.data import rooms
 from nnsp.errors import UserError
 from nnsp.signal import audio, levels
 
-SUFFIXES = {".wav", ".flac", ".ogg", ".opus", ".mp3", ".aiff", ".aif", ".au", ".w64", ".caf"}
 # Folder names that tell one published part of a set from another, not one speaker from another.
 PART = re.compile(
     r"(train|dev|test|valid)([-_].*)?|tr|cv|tt|wav\d*|audio|data|speech|noise|music|clean|noisy"
@@ -129,10 +128,12 @@ def find_clips(folder: Path | str, kind: str) -> list[Clip]:
     folder = Path(folder)
     if not folder.is_dir():
         raise UserError(f"{folder}: no such folder of {kind}; give one with sound files in it")
-    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
+    paths = sorted(
+        path for path in folder.rglob("*") if path.suffix.lower() in audio.SUFFIXES and path.is_file()
+    )
     if not paths:
         raise UserError(
-            f"{folder}: holds no sound files ({', '.join(sorted(SUFFIXES))}); is it the right folder?"
+            f"{folder}: holds no sound files ({', '.join(sorted(audio.SUFFIXES))}); is it the right folder?"
         )
     rows = _published_rows(folder)
     clips = []

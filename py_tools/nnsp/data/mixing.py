@@ -43,6 +43,7 @@ class Settings:
     noise_only_prob: float = 0.05
     clean_only_prob: float = 0.05
     second_noise_prob: float = 0.25
+    even_speakers: bool = False  # draw speakers evenly instead of by their share of the seconds
 
     def write(self, path: Path | str) -> None:
         """Write as JSON."""
@@ -67,6 +68,10 @@ class Settings:
         for name, value in given.items():
             if name not in known:
                 raise UserError(f"{path}: unknown setting {name!r}; known are {', '.join(sorted(known))}")
+            if name == "even_speakers":
+                if not isinstance(value, bool):
+                    raise UserError(f"{path}: {name} is {value!r}, and must be true or false")
+                continue
             numbers = value if isinstance(value, list) else [value]
             if not all(isinstance(number, int | float) for number in numbers):
                 raise UserError(f"{path}: {name} is {value!r}, and must be made of numbers")
@@ -147,7 +152,8 @@ class Mixer:
             raise UserError("mixtures need both speech and noise in the list; make it with data_se.py")
         self._speakers = list(speech.values())
         self._classes = list(noise.values())
-        self._speaker_chances = _chances([sum(c.frames for c in clips) for clips in self._speakers])
+        even = self.settings.even_speakers
+        self._speaker_chances = _chances([1 if even else sum(c.frames for c in s) for s in self._speakers])
         self._class_chances = _chances(
             [_class_weight(sum(c.frames for c in clips)) for clips in self._classes]
         )

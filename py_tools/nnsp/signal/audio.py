@@ -1,5 +1,6 @@
 """Sound in and out: any file that soundfile reads becomes float32 mono at the rate asked for."""
 
+import glob
 import os
 from math import gcd
 from pathlib import Path
@@ -12,6 +13,7 @@ from scipy.signal import resample_poly
 from nnsp.errors import UserError
 
 RATE = 16000
+SUFFIXES = {".wav", ".flac", ".ogg", ".opus", ".mp3", ".aiff", ".aif", ".au", ".w64", ".caf"}
 
 
 def resample(x: NDArray[np.float32], rate: int, wanted: int) -> NDArray[np.float32]:
@@ -90,6 +92,45 @@ def read(path: Path | str, rate: int = RATE) -> NDArray[np.float32]:
 def to_int16(x: NDArray[np.float32]) -> NDArray[np.int16]:
     """Round samples in [-1, 1) to int16 and saturate."""
     return np.clip(np.rint(x * 32768.0), -32768, 32767).astype(np.int16)
+
+
+def from_int16(samples: NDArray[np.int16]) -> NDArray[np.float32]:
+    """Samples in [-1, 1)."""
+    return samples.astype(np.float32) / np.float32(32768)
+
+
+def files(folder: Path) -> list[Path]:
+    """Sound files of a folder, by name.
+
+    Raises
+    ------
+    UserError
+        The folder is missing or holds none.
+    """
+    if not folder.is_dir():
+        raise UserError(f"{folder}: no such folder of sound files")
+    found = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
+    if not found:
+        raise UserError(
+            f"{folder}: holds no sound files ({', '.join(sorted(SUFFIXES))}); is it the right folder?"
+        )
+    return found
+
+
+def partner(path: Path, reference: Path) -> Path:
+    """The clean reference of a recording: the file given, or the one of the same name in the folder given.
+
+    Raises
+    ------
+    UserError
+        The folder has none, or several.
+    """
+    if not reference.is_dir():
+        return reference
+    found = [p for p in reference.glob(f"{glob.escape(path.stem)}.*") if p.suffix.lower() in SUFFIXES]
+    if len(found) != 1:
+        raise UserError(f"{reference}: holds {len(found) or 'no'} references named {path.stem}; expected one")
+    return found[0]
 
 
 def write_wav(path: Path | str, x: NDArray[np.float32] | NDArray[np.int16], rate: int = RATE) -> None:
