@@ -127,7 +127,7 @@ class SocketPort:
 def running(board: Path) -> Iterator[SocketPort]:
     """Run a board process; its sanitizers must have nothing to say at the end."""
     ours, theirs = socket.socketpair()
-    process = subprocess.Popen([board], stdin=theirs, stdout=theirs, stderr=subprocess.PIPE)
+    process = subprocess.Popen([board], stdin=theirs.fileno(), stdout=theirs.fileno(), stderr=subprocess.PIPE)
     theirs.close()
     try:
         yield SocketPort(ours)

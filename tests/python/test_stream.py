@@ -142,6 +142,27 @@ def test_a_clean_reference_of_another_length(order: Order, tmp_path: Path) -> No
         streaming.run(replace(order, clean=other))
 
 
+def test_an_output_that_cannot_be_made(order: Order) -> None:
+    with pytest.raises(UserError, match=r"noisy\.wav/out: cannot write there: Not a directory; give another"):
+        streaming.run(replace(order, output=order.wav / "out"))
+
+
+@pytest.mark.parametrize(
+    "table", sorted((ROOT / "firmware" / "models").glob("def_nn*.c")), ids=lambda t: t.stem
+)
+def test_shipped_models(table: Path, tmp_path: Path) -> None:
+    """The image that scons builds, on the demonstration clip: speech out of the emulated board as out of C."""
+    model = table.stem.split("_", 2)[2]
+    clip, output = ROOT / "demo" / "noisy.wav", tmp_path / "out"
+    streaming.run(
+        Order("qemu_m4", clip, ROOT / "demo" / "clean.wav", output, model, None, 115200, check=True)
+    )
+    report = json.loads((output / "report.json").read_text())
+    assert report["differing_samples"] == 0
+    assert report["answered"] == len(report["work"])
+    assert report["scores"]["enhanced"]["si_sdr_db"] > report["scores"]["noisy"]["si_sdr_db"]
+
+
 def tool(*arguments: str) -> subprocess.CompletedProcess[str]:
     """Run stream_se.py as a user does."""
     command = [sys.executable, str(ROOT / "py_tools" / "stream_se.py"), *arguments]

@@ -29,7 +29,9 @@ class SerialPort:
         self.name = name
         try:
             # Reads never wait in pyserial, which would wait for a number of bytes: `receive` waits for any.
-            self._serial = serial.serial_for_url(name, baudrate=baud, timeout=0, write_timeout=WRITE_SECONDS)
+            self._serial = serial.serial_for_url(
+                name, baudrate=baud, timeout=0, write_timeout=WRITE_SECONDS, exclusive=True
+            )
         except (serial.SerialException, ValueError) as error:
             found = ", ".join(port.device for port in list_ports.comports()) or "none"
             raise UserError(f"{name}: cannot open this port: {error}; ports here: {found}") from error

@@ -203,7 +203,10 @@ class Hello:
             board, reset_cause, library, model = _texts(payload[HELLO.size :])
             unit = ("instructions", "cycles")[numbers[-1]]
             fields: list[Any] = [*numbers[:-1], unit, board, reset_cause, library, model]
-            return cls(*fields)
+            hello = cls(*fields)
+            if not (hello.rate and hello.hop and hello.credits):
+                raise ValueError("a HELLO without rate, hop or credits")
+            return hello
         except (struct.error, IndexError) as error:
             raise ValueError(f"not a HELLO: {error}") from error
 

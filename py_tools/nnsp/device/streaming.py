@@ -155,6 +155,12 @@ def run(order: Order) -> None:
             "the clean reference must be the same recording"
         )
     table = find_table(MODELS, order.model) if order.check else None
+    try:
+        order.output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(
+            f"{order.output}: cannot write there: {error.strerror}; give another --output"
+        ) from error
     with open_board(order.board, image, order.baud) as port:
         link = Link(port)
         hello = link.hello()
