@@ -6,7 +6,7 @@ from keras import ops
 
 COMPRESSION = 0.3
 COMPLEX_SHARE = 0.3
-FLOOR = 1e-5  # of a power relative to that of speech: 50 dB below it the compression is no longer steep
+FLOOR = 1e-10  # of a power relative to that of speech: 100 dB below it the compression is no longer steep
 
 
 def masked_compressed_spectrum(
@@ -28,18 +28,19 @@ def masked_compressed_spectrum(
     valid : [batch, time]
         1 for frames that count, else 0.
     """
-    gain = 1.0 / level[:, None, None]
-    mask = mask * gain
-    estimated_magnitude, estimated_re, estimated_im = _compress(noisy[0] * mask, noisy[1] * mask)
-    magnitude, re, im = _compress(clean[0] * gain, clean[1] * gain)
-    alone = ops.square(estimated_magnitude - magnitude)
-    with_phase = ops.square(estimated_re - re) + ops.square(estimated_im - im)
-    distance = ops.mean((1 - COMPLEX_SHARE) * alone + COMPLEX_SHARE * with_phase, axis=-1)
+    scale = ops.square(1.0 / level)[:, None, None]
+    noisy_power = scale * (ops.square(noisy[0]) + ops.square(noisy[1]))
+    clean_power = scale * (ops.square(clean[0]) + ops.square(clean[1]))
+    product = scale * (noisy[0] * clean[0] + noisy[1] * clean[1])
+    cosine = product * ops.rsqrt(noisy_power * clean_power + FLOOR**2)
+    estimate = _compress(ops.square(mask) * noisy_power)
+    target = _compress(clean_power)
+    # |a|^2 + |b|^2 - 2 |a| |b| cos = (|a| - |b|)^2 + 2 |a| |b| (1 - cos): only the estimate has a gradient.
+    phase = 2 * COMPLEX_SHARE * target * (1 - cosine)
+    distance = ops.mean(ops.square(estimate - target) + estimate * phase, axis=-1)
     return ops.sum(distance * valid) / ops.maximum(ops.sum(valid), 1.0)
 
 
-def _compress(re: Any, im: Any) -> tuple[Any, Any, Any]:
-    """Magnitude, real and imaginary part with the magnitude raised to `COMPRESSION`."""
-    power = re * re + im * im + FLOOR
-    factor = ops.power(power, (COMPRESSION - 1) / 2)
-    return ops.sqrt(power) * factor, re * factor, im * factor
+def _compress(power: Any) -> Any:
+    """Magnitude to the power of `COMPRESSION`, from squared magnitudes; softened below `FLOOR`, 0 at 0."""
+    return ops.exp((COMPRESSION / 2) * ops.log(power + FLOOR)) - FLOOR ** (COMPRESSION / 2)

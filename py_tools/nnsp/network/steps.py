@@ -35,7 +35,7 @@ def train_step(
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 
-        @tf.function(reduce_retracing=False)
+        @tf.function
         def update(*args: Any) -> tuple[Any, Any]:
             with tf.GradientTape() as tape:
                 loss, results = function(*args)
