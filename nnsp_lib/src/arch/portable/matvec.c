@@ -1,18 +1,17 @@
 #include "arithmetic.h"
 #include "kernels.h"
 
-/* Sums of two rows at once; in the order of the columns, though the tables prove that any order gives the same. */
-static void row_pair(const int8_t *block, const int16_t *x, unsigned cols, int64_t sum[2])
+/* Adds weights . x of two rows to sum. The tables prove that no order of these additions overflows. */
+static void row_pair(const int8_t *block, const int16_t *x, unsigned cols, int32_t sum[2])
 {
     for (unsigned c = 0; c < cols; c += NNSP_BLOCK_COLS, block += NNSP_BLOCK_ROWS * NNSP_BLOCK_COLS) {
-        const unsigned run = cols - c < NNSP_BLOCK_COLS ? cols - c : NNSP_BLOCK_COLS;
-        int32_t a = 0, b = 0; /* eight products of 7 + 15 bits */
-        for (unsigned i = 0; i < run; i++) {
+        int32_t a = 0, b = 0;
+        for (unsigned i = 0; i < NNSP_BLOCK_COLS; i++) {
             a += block[i] * x[c + i];
             b += block[NNSP_BLOCK_COLS + i] * x[c + i];
         }
-        sum[0] = nnsp_narrow32(sum[0] + a);
-        sum[1] = nnsp_narrow32(sum[1] + b);
+        sum[0] = nnsp_add32(sum[0], a);
+        sum[1] = nnsp_add32(sum[1], b);
     }
 }
 
@@ -26,10 +25,10 @@ void nnsp_matvec_s8_s16(const int8_t *weights, const int32_t *bias, const int16_
 {
     for (unsigned r = 0; r < rows; r += 2, weights += pair_bytes(cols)) {
         const unsigned last = r + 1 < rows;
-        int64_t sum[2] = {bias[r], last ? bias[r + 1] : 0};
+        int32_t sum[2] = {bias[r], last ? bias[r + 1] : 0};
         row_pair(weights, x, cols, sum);
         for (unsigned i = 0; i <= last; i++) {
-            y[r + i] = nnsp_saturate16(nnsp_round_shift(sum[i] * multiplier[r + i], shift));
+            y[r + i] = nnsp_saturate16(nnsp_round_shift((int64_t)sum[i] * multiplier[r + i], shift));
         }
     }
 }
@@ -39,12 +38,12 @@ void nnsp_gates_s8_s16(const nnsp_layer *layer, const int16_t *x, const int16_t 
     const int8_t *weights = layer->weights, *recurrent = layer->recurrent;
     const unsigned rows = 4u * layer->units;
     for (unsigned r = 0; r < rows; r += 2) {
-        int64_t sum_x[2] = {layer->bias[r], layer->bias[r + 1]}, sum_h[2] = {0, 0};
+        int32_t sum_x[2] = {layer->bias[r], layer->bias[r + 1]}, sum_h[2] = {0, 0};
         row_pair(weights, x, layer->inputs, sum_x);
         row_pair(recurrent, h, layer->units, sum_h);
         for (unsigned i = 0; i < 2; i++) {
-            const int64_t product =
-                sum_x[i] * layer->multiplier[r + i] + sum_h[i] * layer->recurrent_multiplier[r + i];
+            const int64_t product = (int64_t)sum_x[i] * layer->multiplier[r + i] +
+                                    (int64_t)sum_h[i] * layer->recurrent_multiplier[r + i];
             y[r + i] = nnsp_saturate16(nnsp_round_shift(product, layer->shift));
         }
         weights += pair_bytes(layer->inputs);
