@@ -1,10 +1,13 @@
 """stream_se: a recording through a board; every way it can go wrong ends in a sentence."""
 
 import json
+import shutil
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -174,6 +177,39 @@ def test_the_tool_ends_in_one_sentence(order: Order) -> None:
     assert done.returncode == 1
     assert done.stderr.startswith("stream_se: /dev/ttyNNSP: cannot open this port: ")
     assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(("sent", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, -signal.SIGTERM)])
+def test_an_interrupted_tool_leaves_no_emulator(
+    order: Order, tmp_path: Path, sent: signal.Signals, status: int
+) -> None:
+    image = tmp_path / "interrupted.elf"
+    shutil.copy(str(order.image), image)
+    command = [sys.executable, ROOT / "py_tools" / "stream_se.py", "--board=qemu_m4", f"--image={image}"]
+    command += [f"--wav={order.wav}", "--model=small", "--no-check", f"--output={order.output}"]
+    process = subprocess.Popen(list(map(str, command)), stderr=subprocess.PIPE)
+    assert process.stderr
+    while b"qemu_m4: " not in process.stderr.read(20):
+        assert process.poll() is None
+    assert emulators_of(image)
+    process.send_signal(sent)
+    _, errors = process.communicate(timeout=20)
+    assert process.returncode == status
+    assert (b"\nstream_se: stopped; " in errors) == (sent == signal.SIGINT)
+    deadline = time.monotonic() + 5
+    while emulators_of(image):
+        assert time.monotonic() < deadline, "the emulator still runs"
+
+
+def emulators_of(image: Path) -> list[Path]:
+    """Processes that have this image on their command line, the tool itself aside."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            words = path.read_bytes().split(b"\0")
+            if str(image).encode() in words:
+                found.append(path)
+    return found
 
 
 def test_the_tool_tells_what_it_takes() -> None:
