@@ -40,7 +40,7 @@ def parse() -> argparse.Namespace:
 
 def main() -> None:
     args = parse()
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     engines = args.engines.split(",")
     for engine in engines:
         if engine not in enhancement.ENGINES:

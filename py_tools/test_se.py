@@ -43,7 +43,7 @@ def recordings(args: argparse.Namespace, out: Path) -> list[Path]:
 
 def main() -> None:
     args = parse()
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     out = Path(args.output)
     inputs = recordings(args, out)
     sounds = {path: audio.read(path) for path in inputs}

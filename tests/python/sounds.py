@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import numpy as np
-
 from nnsp.data import corpus
 from nnsp.signal import audio
 

@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-
 from nnsp.data import corpus
 from nnsp.data.corpus import Clip
 from nnsp.errors import UserError

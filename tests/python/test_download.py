@@ -12,7 +12,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
 from nnsp.data import download
 from nnsp.errors import UserError
 

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
 from nnsp.data import mixing, rooms
 from nnsp.data.mixing import Mixer, Settings
 from nnsp.errors import UserError

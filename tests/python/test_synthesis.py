@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
 from nnsp.data import corpus, synthesis
 from nnsp.errors import UserError
 from nnsp.signal import levels
@@ -49,6 +48,17 @@ def test_corpus_is_a_folder_like_any_other(tmp_path: Path) -> None:
     _, rejected = corpus.write_list(speech + noise, tmp_path / "a.csv")
     assert not rejected
     assert [p.name for p in tmp_path.glob("*.part")] == []
+
+
+@needs_espeak
+def test_lists_are_made_once_and_share_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(synthesis, "VOICES", synthesis.VOICES[:8])
+    monkeypatch.setattr(synthesis, "SENTENCES", synthesis.SENTENCES[:6])
+    lists = synthesis.make_lists(tmp_path)
+    groups = [{clip.group for clip in corpus.load(path).clips} for path in lists]
+    assert groups[0] and groups[1] and not groups[0] & groups[1]
+    times = [path.stat().st_mtime_ns for path in lists]
+    assert [path.stat().st_mtime_ns for path in synthesis.make_lists(tmp_path)] == times
 
 
 @needs_espeak

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy import signal
 from tqdm import tqdm
 
+from nnsp.data import corpus
 from nnsp.data.mixing import scale_noise
 from nnsp.errors import UserError
 from nnsp.signal import audio, levels
@@ -20,6 +21,7 @@ RATE = audio.RATE
 NOISE_SECONDS = 10
 NOISES_PER_CLASS = 6
 BABBLE_TALKERS = 8
+TEST_SHARE = 0.15  # of the seconds
 
 # (espeak-ng voice, words per minute, pitch 0..99): each is one speaker.
 VOICES = (
@@ -202,7 +204,7 @@ NOISES: dict[str, Callable[[np.random.Generator, int], NDArray[np.float64]]] = {
 
 
 def make_corpus(
-    folder: Path | str, seed: int = 0, voices: int = len(VOICES), sentences: int = len(SENTENCES)
+    folder: Path | str, seed: int = 0, voices: int | None = None, sentences: int | None = None
 ) -> None:
     """Write ``speech/<voice>/*.wav`` and ``noise/<class>/*.wav``.
 
@@ -218,10 +220,11 @@ def make_corpus(
         return
     unfinished = folder.with_name(folder.name + ".part")
     shutil.rmtree(unfinished, ignore_errors=True)
-    total = voices * sentences + len(NOISES) * NOISES_PER_CLASS
+    speakers, texts = VOICES[:voices], SENTENCES[:sentences]
+    total = len(speakers) * len(texts) + len(NOISES) * NOISES_PER_CLASS
     with tqdm(total=total, desc="making speech and noise", unit="file") as bar:
-        for voice in VOICES[:voices]:
-            for number, sentence in enumerate(SENTENCES[:sentences]):
+        for voice in speakers:
+            for number, sentence in enumerate(texts):
                 speech = speak(sentence, voice)
                 name = f"{voice[0].replace('+', '_')}/{number:02d}.wav"
                 audio.write_wav(unfinished / "speech" / name, speech)
@@ -234,6 +237,32 @@ def make_corpus(
                 audio.write_wav(unfinished / "noise" / name / f"{number:02d}.wav", x.astype(np.float32))
                 bar.update()
     os.replace(unfinished, folder)
+
+
+def make_lists(folder: Path | str) -> tuple[Path, Path]:
+    """Lists of the built-in speech and noise, made where they are not there yet.
+
+    Returns
+    -------
+    train.csv, test.csv : Path
+
+    Raises
+    ------
+    UserError
+        espeak-ng is not installed.
+    """
+    folder = Path(folder)
+    train, test = folder / "train.csv", folder / "test.csv"
+    if not (train.is_file() and test.is_file()):
+        make_corpus(folder / "synthetic")
+        sides: tuple[list[corpus.Clip], list[corpus.Clip]] = ([], [])
+        for kind in ("speech", "noise"):
+            found = corpus.find_clips(folder / "synthetic" / kind, kind)
+            for side, clips in zip(sides, corpus.split(found, TEST_SHARE, seed=0), strict=True):
+                side.extend(clips)
+        for path, clips in zip((train, test), sides, strict=True):
+            corpus.write_list(clips, path)
+    return train, test
 
 
 def demo_pair() -> tuple[NDArray[np.float32], NDArray[np.float32]]:
