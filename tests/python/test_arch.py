@@ -1,0 +1,136 @@
+"""The text of a network: what it means, what is refused and how."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from networks import architectures
+from nnsp.errors import UserError
+from nnsp.network import arch
+from nnsp.network.arch import Arch, Layer
+
+NN_ARCH = Path(__file__).parents[2] / "nn_arch"
+
+SMALL = """\
+input_neurons 4   # bands
+dropprob 0.1
+
+layer_type conv1d
+num_filters 6
+kernel_size 3
+strides 2
+activation relu6
+
+layer_type lstm
+layer_neurons 5
+dropprob 0.2
+
+# the last
+layer_type fc
+layer_neurons 9
+activation sigmoid
+"""
+
+
+def test_parse() -> None:
+    expected = Arch(
+        name="small",
+        input_neurons=4,
+        dropprob=0.1,
+        layers=(
+            Layer("conv1d", 6, "relu6", kernel_size=3, strides=2),
+            Layer("lstm", 5, "tanh", dropprob=0.2),
+            Layer("fc", 9, "sigmoid"),
+        ),
+    )
+    assert arch.parse(SMALL, "somewhere/def_small.txt") == expected
+
+
+def test_figures_behind_strides() -> None:
+    small = arch.parse(SMALL, "small")
+    assert small.parameters == (3 * 4 * 6 + 6) + (4 * 5 * (6 + 5) + 4 * 5) + (5 * 9 + 9)
+    assert small.macs_per_frame == (72 + 220 + 45 + 1) // 2
+    assert small.stride == 2
+
+
+def test_reference_network() -> None:
+    net = arch.load(NN_ARCH / "def_se_nn_arch72_mel.txt")
+    assert (net.parameters, net.macs_per_frame) == (102209, 101448)
+    text = arch.summary(net, table_bytes=123456)
+    for figure in ("102209", "101448", "31176", "72 x 6 -> 72", "table bytes: 123456"):
+        assert figure in text
+
+
+@pytest.mark.parametrize("path", sorted(NN_ARCH.glob("*.txt")), ids=lambda path: path.stem)
+def test_shipped_networks_go_round(path: Path) -> None:
+    net = arch.load(path)
+    assert net.name == path.stem.removeprefix("def_")
+    assert arch.parse(arch.to_text(net), path.name) == net
+
+
+@given(architectures())
+def test_random_networks_go_round(net: Arch) -> None:
+    assert arch.parse(arch.to_text(net), net.name) == net
+
+
+HEAD = "input_neurons 4\ndropprob 0\n"
+FC = "layer_type fc\nlayer_neurons 3\nactivation tanh\n"
+CONV1D = "layer_type conv1d\nnum_filters 3\nkernel_size 2\nactivation tanh\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "net.txt:1: expected 'input_neurons N' before anything else, not nothing"),
+        ("# only\n# comments\n", "net.txt:2: expected 'input_neurons N' before anything else"),
+        ("\ndropprob 0\n" + FC, "net.txt:2: expected 'input_neurons N' before anything else, not dropprob"),
+        (FC, "net.txt:1: expected 'input_neurons N' before anything else, not layer_type"),
+        (HEAD, "net.txt:2: expected at least one layer"),
+        (HEAD + FC.replace("fc", "gru"), "net.txt:3: unknown layer_type 'gru'; expected fc, lstm, conv1d"),
+        (
+            HEAD + FC.replace("tanh", "gelu"),
+            "net.txt:5: unknown activation 'gelu'; expected relu6, tanh, sigmoid, linear",
+        ),
+        (
+            HEAD + "layer_type lstm\nlayer_neurons 3\nactivation relu6\n",
+            "net.txt:5: the activation of an lstm is tanh",
+        ),
+        (
+            HEAD + FC + "colour 3\n",
+            "net.txt:6: unknown key 'colour' in layer_type fc; expected layer_neurons",
+        ),
+        (HEAD + "colour 3\n" + FC, "net.txt:3: unknown key 'colour' in the head; expected input_neurons"),
+        (HEAD + FC + "kernel_size 3\n", "net.txt:6: kernel_size is out of place in layer_type fc"),
+        (HEAD + "layer_neurons 3\n" + FC, "net.txt:3: layer_neurons is out of place in the head"),
+        (HEAD + FC + "input_neurons 3\n", "net.txt:6: input_neurons is out of place in layer_type fc"),
+        (HEAD + FC + "layer_neurons 4\n", "net.txt:6: a second layer_neurons in layer_type fc"),
+        (HEAD + "dropprob 0\n" + FC, "net.txt:3: a second dropprob in the head"),
+        (HEAD + "layer_type fc\nactivation tanh\n", "net.txt:3: layer_type fc without layer_neurons"),
+        (HEAD + "layer_type fc\nlayer_neurons 3\n" + FC, "net.txt:3: layer_type fc without activation"),
+        (HEAD + CONV1D.replace("kernel_size 2\n", ""), "net.txt:3: layer_type conv1d without kernel_size"),
+        (HEAD + FC.replace("3", "0"), "net.txt:4: layer_neurons 0; expected a whole number from 1 to 65535"),
+        (HEAD + FC.replace("3", "-3"), "net.txt:4: layer_neurons -3; expected a whole number"),
+        (HEAD + FC.replace("3", "2.5"), "net.txt:4: layer_neurons 2.5; expected a whole number"),
+        (HEAD + FC.replace("3", "many"), "net.txt:4: layer_neurons many; expected a whole number"),
+        (HEAD + FC.replace("3", "65536"), "net.txt:4: layer_neurons 65536; expected a whole number"),
+        (HEAD + CONV1D.replace("kernel_size 2", "kernel_size 0"), "net.txt:5: kernel_size 0; expected"),
+        (HEAD + CONV1D + "strides 0\n", "net.txt:7: strides 0; expected"),
+        ("input_neurons 0\n" + FC, "net.txt:1: input_neurons 0; expected"),
+        (HEAD + FC + "dropprob 1\n", "net.txt:6: dropprob 1; expected a number from 0 to below 1"),
+        (HEAD + FC + "dropprob nan\n", "net.txt:6: dropprob nan; expected a number"),
+        (HEAD + "layer_type\n", "net.txt:3: expected a key and a value, not 'layer_type'"),
+        (HEAD + "layer_type fc 3\n", "net.txt:3: expected a key and a value, not 'layer_type fc 3'"),
+    ],
+)
+def test_refused_text(text: str, message: str) -> None:
+    with pytest.raises(UserError) as caught:
+        arch.parse(text, "net.txt")
+    assert str(caught.value).startswith(message)
+
+
+def test_refused_files(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"nowhere\.txt: no such file"):
+        arch.load(tmp_path / "nowhere.txt")
+    (tmp_path / "weights.txt").write_bytes(b"\x89HDF\r\n\xff\xfe")
+    with pytest.raises(UserError, match=r"weights\.txt: cannot be read as text"):
+        arch.load(tmp_path / "weights.txt")

@@ -1,0 +1,74 @@
+"""The float front end against textbook forms of it."""
+
+import keras
+import numpy as np
+import pytest
+from nnsp.errors import UserError
+from nnsp.signal import frontend
+from nnsp.signal.frontend import FrontEnd
+
+FRONT_ENDS = [
+    FrontEnd(),
+    FrontEnd(feat_type="pspec"),
+    FrontEnd(window_size=256, hop=128, fft_size=256, bands=32),
+    FrontEnd(rate=8000, window_size=240, hop=80, fft_size=256, bands=24),
+]
+
+
+def noise(*shape: int) -> np.ndarray:
+    return (np.random.default_rng(3).standard_normal(shape) * 3000).astype(np.float32)
+
+
+@pytest.mark.parametrize("fe", FRONT_ENDS, ids=str)
+def test_analysis_and_synthesis_give_back_the_signal(fe: FrontEnd) -> None:
+    x = noise(2, 40 * fe.hop)
+    y = frontend.synthesise(fe, *frontend.analyse(fe, frontend.with_history(fe, x)))
+    assert y.shape == x.shape
+    np.testing.assert_allclose(y[:, fe.history :], x[:, : x.shape[1] - fe.history], atol=0.01)
+
+
+def test_frame_ends_with_its_hop() -> None:
+    fe = FrontEnd()
+    x = np.zeros(10 * fe.hop, dtype=np.float32)
+    x[4 * fe.hop + 50] = 1000.0
+    re, im = frontend.analyse(fe, frontend.with_history(fe, x))
+    assert np.flatnonzero((re**2 + im**2).sum(axis=1) > 1).tolist() == [4, 5, 6]
+
+
+@pytest.mark.parametrize("fe", FRONT_ENDS, ids=str)
+def test_mel_bands_are_triangles(fe: FrontEnd) -> None:
+    top = 2595 * np.log10(1 + fe.rate / 2 / 700)
+    points = 700 * (10 ** (np.linspace(0, top, fe.bands + 2) / 2595) - 1)
+    hertz = np.arange(fe.bins) * fe.rate / fe.fft_size
+    low, centre, high = points[:-2], points[1:-1], points[2:]
+    up = (hertz[:, None] - low) / (centre - low)
+    down = (high - hertz[:, None]) / (high - centre)
+    np.testing.assert_allclose(frontend.mel_matrix(fe), np.maximum(np.minimum(up, down), 0), atol=1e-9)
+
+
+@pytest.mark.parametrize("fe", FRONT_ENDS, ids=str)
+def test_tensors_equal_numpy(fe: FrontEnd) -> None:
+    x = frontend.with_history(fe, noise(2, 30 * fe.hop))
+    expected = frontend.analyse(fe, x)
+    found = frontend.analyse(fe, keras.ops.convert_to_tensor(x), keras.ops)
+    for a, b in zip(expected, found, strict=True):
+        np.testing.assert_allclose(keras.ops.convert_to_numpy(b), a, atol=0.1)
+    level = frontend.levels(fe, *expected)
+    level_found = frontend.levels(fe, *found, keras.ops)
+    np.testing.assert_allclose(keras.ops.convert_to_numpy(level_found), level, atol=1e-2)
+    features = frontend.features(level, 10.0, 0.5)
+    assert features.max() == 8 - 2.0**-12
+    np.testing.assert_allclose(frontend.features(level_found, 10.0, 0.5, keras.ops), features, atol=2e-2)
+
+
+def test_floor_is_one_int16_step() -> None:
+    fe = FrontEnd()
+    silence = np.zeros((3, fe.bins))
+    assert (frontend.levels(fe, silence, silence) == 0).all()
+
+
+def test_refused_sizes() -> None:
+    with pytest.raises(UserError, match="mel band 1 of 200 has no frequency"):
+        frontend.mel_segments(FrontEnd(bands=200))
+    with pytest.raises(UserError, match="window_size 480 must be two or more times hop 200"):
+        frontend.window(FrontEnd(hop=200))
