@@ -79,7 +79,7 @@ def main() -> None:
     arch = arch_text.load(args.nn_arch)
     fe = FrontEnd(feat_type=args.feat_type)
 
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     from nnsp.data.mixing import Mixer
     from nnsp.integer import tables
     from nnsp.network import training

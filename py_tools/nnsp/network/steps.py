@@ -69,6 +69,14 @@ def train_step(
     return update_jax
 
 
+def make_deterministic() -> None:
+    """Have a computation always give the same result, so that resumed training equals unbroken training."""
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        tf.config.experimental.enable_op_determinism()
+
+
 def compiled(function: Function, model: keras.Model) -> Function:
     """Compile a function of tensors that reads the weights of ``model`` and changes nothing."""
     if keras.backend.backend() == "tensorflow":

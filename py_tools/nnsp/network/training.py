@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ SEQUENCE_SECONDS = 10  # about; states run through a sequence and begin at zero 
 NORMALISATION_SECONDS = 600
 CLIP_NORM = 1.0
 LAST_RATE = 0.02  # of the first learning rate, where the cosine ends
-QUIET = 0.01  # speech below this share of the noisy power counts as if it had it
+QUIET = 0.1  # speech below this share of the noisy power counts as if it had it
 TRIVIAL_DB = 30.0  # mixtures cleaner than this say nothing about enhancement
 INFERENCE_FRAMES = 600
 
@@ -61,6 +62,13 @@ class Trained:
     model: Network
     epoch: int
 
+    @cached_property
+    def _step(self) -> dict[bool, steps.Function]:
+        return {
+            quantized: steps.compiled(lambda x, state, q=quantized: self.model.step(x, state, q), self.model)
+            for quantized in (False, True)
+        }
+
     def features(self, samples: NDArray[Any]) -> Floats:
         """Normalised features, float32 [frames, features], of samples [n] in int16 units."""
         fe = self.frontend
@@ -71,7 +79,7 @@ class Trained:
     def masks(self, features: Floats, quantized: bool = False) -> Floats:
         """Gains, float32 [frames, bins]; quantised, on the integer network's grid."""
         block = -(-INFERENCE_FRAMES // self.arch.stride) * self.arch.stride
-        step = steps.compiled(lambda x, state: self.model.step(x, state, quantized), self.model)
+        step = self._step[quantized]
         state, parts = self.model.zero_state(1), []
         for start in range(0, len(features), block):
             piece = features[start : start + block]
@@ -257,6 +265,7 @@ class Trainer:
                 f"--timesteps={settings.timesteps} must be a multiple of the network's strides, {stride}"
             )
         self.folder, self.fe, self.mixers, self.settings = folder, fe, (train, test), settings
+        steps.make_deterministic()
         self.model = build(folder.arch, settings.seed)
         self.chunks = max(1, round(SEQUENCE_SECONDS * fe.rate / fe.hop / settings.timesteps))
         self.seconds = self.chunks * settings.timesteps * fe.hop / fe.rate
