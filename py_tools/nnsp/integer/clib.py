@@ -1,5 +1,6 @@
 """The C library on the host, through cffi."""
 
+import hashlib
 import re
 import subprocess
 import sys
@@ -261,7 +262,9 @@ class TableEnhancer(CEnhancer):
         if not source.is_file():
             raise UserError(f"{source}: no such table; c_code_table_converter.py makes it")
         symbol = source.stem.removeprefix("def_")
-        shared = ROOT / "build" / "host" / f"{source.stem}.so"
+        # A loaded library must not change under the loader's feet: other tables get another file.
+        content = hashlib.sha256(source.read_bytes() + source.with_suffix(".h").read_bytes()).hexdigest()[:16]
+        shared = ROOT / "build" / "host" / f"{source.stem}_{content}.so"
         shared.parent.mkdir(parents=True, exist_ok=True)
         command = ["cc", "-shared", "-fPIC", f"-I{ROOT / 'nnsp_lib/include'}", "-o", str(shared), str(source)]
         done = subprocess.run(command, capture_output=True, text=True)
