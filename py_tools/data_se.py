@@ -108,4 +108,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    cli.run(main, "stopped; nothing half-written is used, the same command starts again")
+    cli.run(main, "stopped; the same command goes on with a download, and makes unfinished lists anew")

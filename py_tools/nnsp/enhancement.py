@@ -39,14 +39,12 @@ def aligned(process: Callable[[Samples], NDArray[Any]], hop: int, delay: int) ->
 
 def integer_model(trained: "Trained") -> "IntegerModel":
     """The integers of a trained network; formats of linear layers come from the demonstration clip."""
-    from nnsp.integer import calibration, frontend
-    from nnsp.integer.enhancer import IntegerModel
+    from nnsp.integer import calibration
     from nnsp.network.build import float_weights
 
-    fixed = frontend.build(trained.frontend, trained.mean, trained.std)
-    features = frontend.stream_features(fixed, audio.to_int16(audio.read(CALIBRATION, trained.frontend.rate)))
-    network, _ = calibration.calibrate(trained.arch, float_weights(trained.model), features)
-    return IntegerModel(network, fixed)
+    samples = audio.to_int16(audio.read(CALIBRATION, trained.frontend.rate))
+    weights = float_weights(trained.model)
+    return calibration.convert(trained.arch, weights, trained.frontend, trained.mean, trained.std, samples)[0]
 
 
 def open_engine(trained: "Trained", engine: str, quantized: bool = False) -> Enhance:

@@ -1,10 +1,8 @@
 """Scores of several systems on the same clips, per signal-to-noise ratio."""
 
 import csv
-import multiprocessing
 import os
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import astuple, dataclass
 from pathlib import Path
 
@@ -14,6 +12,7 @@ from tqdm import tqdm
 
 from nnsp.data import corpus
 from nnsp.data.mixing import Mixer, Settings
+from nnsp.processes import workers
 from nnsp.signal import audio, metrics
 from nnsp.signal.metrics import Scores
 
@@ -89,9 +88,8 @@ def evaluate(pairs: Sequence[Pair], systems: dict[str, Callable[[Samples], Sampl
     systems : dict of name -> int16 [n] -> int16 [n], aligned with the input
     """
     everyone = {"noisy": lambda samples: samples, **systems}
-    # Networks run here, one after the other; scores are computed meanwhile in fresh processes, since a fork
-    # of one that runs TensorFlow may hang.
-    with ProcessPoolExecutor(mp_context=multiprocessing.get_context("spawn")) as pool:
+    # Networks run here, one after the other; scores are computed meanwhile in other processes.
+    with workers() as pool:
         waiting = [
             pool.submit(_score, pair, name, enhance(pair.noisy))
             for pair in tqdm(pairs, desc="enhancing", unit="clip")

@@ -2,15 +2,18 @@
 
 import csv
 import json
+import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
-from nnsp.data import corpus
+from nnsp.data import corpus, rooms
 from nnsp.data.corpus import Clip
 from nnsp.errors import UserError
 from nnsp.signal import audio
@@ -173,3 +176,42 @@ def test_data_se_makes_its_own_data(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     kinds = [clip.kind for clip in corpus.load(tmp_path / "test.csv").clips]
     assert kinds.count("speech") > 10 and kinds.count("noise") > 3
+
+
+def test_ctrl_c_ends_at_once_without_a_traceback_or_a_list(tmp_path: Path) -> None:
+    speech, noise = make_folders(tmp_path, speakers=60, noises=200)
+    command = [
+        sys.executable,
+        str(TOOL),
+        f"--speech={speech}",
+        f"--noise={noise}",
+        f"--out={tmp_path / 'out'}",
+    ]
+    tool = subprocess.Popen(
+        command,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+    part = tmp_path / "out" / "train.pcm.part"
+    while not part.is_file() and tool.poll() is None:
+        time.sleep(0.005)
+    os.killpg(tool.pid, signal.SIGINT)
+    _, said = tool.communicate(timeout=60)
+    assert tool.returncode == 130 and "data_se: stopped" in said and "Traceback" not in said
+    assert not list((tmp_path / "out").glob("*.csv"))
+
+
+def test_rooms_are_kept_from_the_direct_sound_on(tmp_path: Path) -> None:
+    for place in ("hall", "kitchen", "cellar"):
+        response = np.zeros(20000, np.float32)
+        response[[1000, 1500]] = [0.1, 0.05]
+        audio.write_wav(tmp_path / "rooms" / place / "1.wav", response)
+    clips = corpus.find_clips(tmp_path / "rooms", "room")
+    assert [c.group for c in clips] == ["cellar", "hall", "kitchen"]
+    corpus.write_list(clips, tmp_path / "a.csv")
+    loaded = corpus.load(tmp_path / "a.csv")
+    samples = loaded.audio(loaded.clips[0])
+    assert samples.size == rooms.LENGTH
+    assert (samples[0], samples[500]) == pytest.approx((32767, 16384), abs=10)

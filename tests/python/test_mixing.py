@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from nnsp.data import mixing, rooms
+from nnsp.data import corpus, mixing, rooms
 from nnsp.data.mixing import Mixer, Settings
 from nnsp.errors import UserError
-from nnsp.signal import levels
+from nnsp.signal import audio, levels
 from sounds import make_list
 
 PLAIN = Settings(
@@ -162,3 +162,18 @@ def test_settings_beside_the_list_are_used(list_path: Path) -> None:
     assert Mixer.open(list_path, 1).settings == PLAIN
     beside.unlink()
     assert Mixer.open(list_path, 1).settings == Settings()
+
+
+def test_measured_rooms_of_the_list_are_used(list_path: Path, tmp_path: Path) -> None:
+    response = np.zeros(4000, np.int16)
+    response[[0, 2000]] = [20000, 10000]
+    corpus_list = corpus.load(list_path)
+    path = tmp_path / "room" / "hall" / "1.wav"
+    audio.write_wav(path, response)
+    sources = [replace(c, offset=0, frames=0) for c in corpus_list.clips]
+    corpus.write_list([*sources, *corpus.find_clips(path.parent, "room")], tmp_path / "with.csv")
+    settings = replace(PLAIN, reverb_prob=1.0, clean_only_prob=1.0, level_db=(-40.0, -40.0))
+    mixture = Mixer.open(tmp_path / "with.csv", 1, settings).row(0, 0, 0, 32000)
+    late = mixture.noisy - mixture.clean
+    assert np.abs(late[:2000]).max() < 1 / 32768
+    assert late[2000:] == pytest.approx(0.5 * mixture.clean[:-2000], abs=2e-4)

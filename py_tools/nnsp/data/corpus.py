@@ -11,7 +11,6 @@ import re
 import shutil
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from tqdm import tqdm
 
 from nnsp.data import rooms
 from nnsp.errors import UserError
+from nnsp.processes import workers
 from nnsp.signal import audio, levels
 
 # Folder names that tell one published part of a set from another, not one speaker from another.
@@ -255,7 +255,7 @@ def write_list(
     rejected: list[Rejected] = []
     unfinished = path.with_suffix(".pcm.part")
     offset = 0
-    with unfinished.open("wb") as file, ProcessPoolExecutor(max(1, processes)) as pool:
+    with unfinished.open("wb") as file, workers(processes) as pool:
         results = pool.map(_decode, clips, chunksize=8)
         for result in tqdm(results, total=len(clips), desc=f"decoding {path.stem}", unit="file"):
             if isinstance(result, Rejected):
