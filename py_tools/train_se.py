@@ -3,7 +3,6 @@
 import argparse
 import os
 import sys
-from pathlib import Path
 
 from nnsp import cli
 from nnsp.errors import UserError
@@ -53,20 +52,6 @@ def parse() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def synthetic_lists(folder: Path) -> tuple[str, str]:
-    from nnsp.data import corpus, synthesis
-
-    print(f"no --train_list: training on the built-in generator's speech and noise, in {folder}")
-    lists = folder / "train.csv", folder / "test.csv"
-    if not all(path.is_file() for path in lists):
-        synthesis.make_corpus(folder / "sounds")
-        found = [corpus.find_clips(folder / "sounds" / kind, kind) for kind in ("speech", "noise")]
-        sides = zip(*(corpus.split(clips, 0.15, 0) for clips in found), strict=True)
-        for path, (speech, noise) in zip(lists, sides, strict=True):
-            corpus.write_list(speech + noise, path)
-    return str(lists[0]), str(lists[1])
-
-
 def main() -> None:
     args = parse()
     for name in ("num_epoch", "batchsize", "timesteps", "batches"):
@@ -80,6 +65,7 @@ def main() -> None:
     fe = FrontEnd(feat_type=args.feat_type)
 
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    from nnsp.data import synthesis
     from nnsp.data.mixing import Mixer
     from nnsp.integer import tables
     from nnsp.network import training
@@ -98,13 +84,14 @@ def main() -> None:
         seed=args.seed,
     )
     if not args.train_list:
-        args.train_list, args.test_list = synthetic_lists(Path("build/datasets/synthetic"))
+        print("no --train_list: training on speech and noise of the built-in generator")
+        args.train_list, args.test_list = synthesis.make_lists("build/datasets/synthetic")
     train = Mixer.open(args.train_list, args.seed)
     test = Mixer.open(args.test_list, 0)
     folder = ModelFolder(args.models_dir, arch)
     trainer = training.Trainer(folder, fe, train, test, settings)
     if args.epoch_loaded == "random":
-        trainer.begin({"command": " ".join(sys.argv), "train_list": args.train_list}, args.overwrite)
+        trainer.begin({"command": " ".join(sys.argv), "train_list": str(args.train_list)}, args.overwrite)
     else:
         trainer.resume(args.epoch_loaded, args.overwrite)
     trainer.run()

@@ -153,7 +153,7 @@ def check_fits(arch: Arch, fe: FrontEnd) -> None:
         )
 
 
-def normalise(fe: FrontEnd, mixer: Mixer, seconds: float = NORMALISATION_SECONDS) -> Normalisation:
+def normalise(fe: FrontEnd, mixer: Mixer) -> Normalisation:
     """Mean and deviation of every feature over mixtures, those of epoch 0, which is not trained on.
 
     Raises
@@ -162,7 +162,7 @@ def normalise(fe: FrontEnd, mixer: Mixer, seconds: float = NORMALISATION_SECONDS
         A mixture is not finite.
     """
     count, total, squares = 0, np.zeros(fe.feature_count), np.zeros(fe.feature_count)
-    batches = range(math.ceil(seconds / (8 * SEQUENCE_SECONDS)))
+    batches = range(math.ceil(NORMALISATION_SECONDS / (8 * SEQUENCE_SECONDS)))
     made = prefetch(mixer, 0, batches, 8, SEQUENCE_SECONDS)
     for noisy, _, _ in tqdm(made, total=len(batches), desc="mean and deviation", unit="batch", leave=False):
         spectrum = frontend.analyse(fe, frontend.with_history(fe, noisy * np.float32(FULL_SCALE)))
