@@ -72,6 +72,7 @@ typedef struct nnsp_frontend_table {
     uint16_t hop;              /* samples per frame */
     uint16_t fft_size;         /* power of two, 64..4096 */
     uint16_t features;         /* bands, or bins for pspec */
+    uint16_t mask_floor;       /* Q15, 0..16384: the least gain of a bin */
     uint8_t feature_kind;      /* nnsp_feature_kind */
     uint8_t window_shift;      /* windowed samples: Q30 >> window_shift */
     uint8_t power_shift;       /* |X|^2 >> power_shift is in units of one int16 step squared */

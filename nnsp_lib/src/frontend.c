@@ -26,9 +26,10 @@ size_t nnsp_frontend_state_bytes(const nnsp_frontend_table *table)
 
 static uint32_t checksum(const nnsp_frontend_table *table)
 {
-    const uint16_t head[11] = {(uint16_t)(table->rate & 0xFFFFu), (uint16_t)(table->rate >> 16), table->window_size,
+    const uint16_t head[12] = {(uint16_t)(table->rate & 0xFFFFu), (uint16_t)(table->rate >> 16), table->window_size,
                                table->hop, table->fft_size, table->features, table->feature_kind, table->window_shift,
-                               table->power_shift, table->mask_shift, table->output_shift};
+                               table->power_shift, table->mask_shift, table->output_shift,
+                               table->mask_floor};
     uint32_t crc = nnsp_crc32(0, head, sizeof head);
     crc = nnsp_crc32(crc, table->window, table->window_size * sizeof *table->window);
     crc = nnsp_crc32(crc, table->twiddle, (size_t)table->fft_size * 3 / 2 * sizeof *table->twiddle);
@@ -46,7 +47,7 @@ static nnsp_status check_table(const nnsp_frontend_table *table)
     if (n < 64 || n > 4096 || (n & (n - 1u)) != 0 || table->window_size > n || table->window_size % 2 != 0 ||
         table->hop == 0 || table->hop > table->window_size || table->features == 0 || table->features > bins_of(table) ||
         table->window == NULL || table->twiddle == NULL || table->mean == NULL || table->gain == NULL ||
-        table->window_shift > 30 || table->power_shift > 62 || table->mask_shift < 15 || table->mask_shift > 30 ||
+        table->mask_floor > 16384 || table->window_shift > 30 || table->power_shift > 62 || table->mask_shift < 15 || table->mask_shift > 30 ||
         table->output_shift < 1 || table->output_shift > 30) {
         return NNSP_ERR_TABLE;
     }
@@ -219,8 +220,9 @@ void nnsp_frontend_synthesise(nnsp_frontend *frontend, const int16_t *mask, int1
     const unsigned size = table->window_size, hop = table->hop, m = table->fft_size / 2u, bits = log2_of(m);
     int32_t *z = frontend->spectrum, *sum = frontend->overlap;
     for (unsigned k = 0; k <= m; k++) {
+        const int32_t gain = table->mask_floor + ((mask[k] * (32768 - table->mask_floor)) >> 15);
         for (unsigned i = 0; i < 2; i++) {
-            z[2 * k + i] = nnsp_narrow32(((int64_t)z[2 * k + i] * mask[k]) >> table->mask_shift);
+            z[2 * k + i] = nnsp_narrow32(((int64_t)z[2 * k + i] * gain) >> table->mask_shift);
         }
     }
     split_inverse(z, m, table->twiddle);

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+
 from nnsp.device.link import Port, PortLost
 from nnsp.integer import tables
 from nnsp.signal.frontend import FrontEnd

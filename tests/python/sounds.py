@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+
 from nnsp.data import corpus
 from nnsp.signal import audio
 

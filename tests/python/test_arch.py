@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import given
+
 from networks import architectures
 from nnsp.errors import UserError
 from nnsp.network import arch

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from nnsp.integer import arithmetic, clib, tables
 
 Function = Callable[[np.ndarray], np.ndarray]

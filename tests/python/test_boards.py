@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from board_doubles import (
     build_board,
     double_image,

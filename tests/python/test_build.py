@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
+
 from networks import ACTIVATIONS, frames
 from nnsp.integer import quantization
 from nnsp.integer.reference import ReferenceNetwork

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_parity_enhancer import build_model, signals
 
 from nnsp.integer import tables
 from nnsp.integer.enhancer import IntegerEnhancer
 from nnsp.signal.frontend import FrontEnd
+from test_parity_enhancer import build_model, signals
 
 ROOT = Path(__file__).resolve().parents[2]
 STRICT = ["-std=c99", "-Wall", "-Wextra", "-Wconversion", "-Werror"]
@@ -22,19 +22,29 @@ def test_strict_and_sanitized(tmp_path: Path, compiler: str, strides: int) -> No
     """No warning, no undefined behaviour, no stray access, in place, and the same integers."""
     assert shutil.which(compiler), f"{compiler} is not installed; ./nnsp test installs it"
     model = build_model(FrontEnd(), strides)
-    tables.write(tmp_path, tables.model_files(model, 7, "tiny", tables.Provenance("command", "arch", "weights")))
+    tables.write(
+        tmp_path, tables.model_files(model, 7, "tiny", tables.Provenance("command", "arch", "weights"))
+    )
     names = {"MODEL_HEADER": '"def_nn7_tiny.h"', "MODEL": "nn7_tiny"}
     names |= {f"MODEL_{what}": f"NN7_TINY_{what}" for what in ("HOP", "STATE_BYTES")}
-    sources = [*(ROOT / "nnsp_lib/src").rglob("*.c"), tmp_path / "def_nn7_tiny.c", ROOT / "tests/c/enhance_raw.c"]
+    sources = [
+        *(ROOT / "nnsp_lib/src").rglob("*.c"),
+        tmp_path / "def_nn7_tiny.c",
+        ROOT / "tests/c/enhance_raw.c",
+    ]
     program = tmp_path / "enhance_raw"
     sanitize = ["-g", "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
     include = [f"-I{ROOT / 'nnsp_lib/include'}", f"-I{ROOT / 'nnsp_lib/src'}", f"-I{tmp_path}"]
     defines = [f"-D{name}={value}" for name, value in names.items()]
-    subprocess.run([compiler, *STRICT, *sanitize, *include, *defines, *map(str, sources), "-o", str(program)], check=True)
+    subprocess.run(
+        [compiler, *STRICT, *sanitize, *include, *defines, *map(str, sources), "-o", str(program)], check=True
+    )
     for name, x in signals(30 * 160).items():
         done = subprocess.run([str(program)], input=x.tobytes(), capture_output=True, check=False)
         assert done.returncode == 0, f"{name}: {done.stderr.decode()}"
-        np.testing.assert_array_equal(np.frombuffer(done.stdout, dtype=np.int16), IntegerEnhancer(model).process(x))
+        np.testing.assert_array_equal(
+            np.frombuffer(done.stdout, dtype=np.int16), IntegerEnhancer(model).process(x)
+        )
 
 
 def test_library_uses_no_float_and_no_heap() -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+
 from nnsp.data import corpus, rooms
 from nnsp.data.corpus import Clip
 from nnsp.errors import UserError

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from nnsp.data import download
 from nnsp.errors import UserError
 

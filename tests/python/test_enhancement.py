@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+
 from nnsp import cli, enhancement, evaluation
 from nnsp.data.mixing import Mixer
 from nnsp.errors import UserError

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+
 from nnsp.errors import UserError
 from nnsp.signal import frontend
 from nnsp.signal.frontend import FrontEnd

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+
 from nnsp.errors import UserError
 from nnsp.signal import audio, levels
 

@@ -12,6 +12,9 @@ from pathlib import Path
 import cffi
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from board_doubles import (
     APP,
     DOUBLES,
@@ -26,8 +29,6 @@ from board_doubles import (
     noise,
     running,
 )
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from nnsp.device import link as links
 from nnsp.device.link import Error, Event, Link, LinkLost, Parser, Type, encode
 from nnsp.errors import UserError

@@ -4,10 +4,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
+
 from nnsp.errors import UserError
 from nnsp.signal import metrics, plots
 from nnsp.signal.metrics import Scores
-from PIL import Image
 from sounds import syllables
 
 

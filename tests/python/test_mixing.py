@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from nnsp.data import corpus, mixing, rooms
 from nnsp.data.mixing import Mixer, Settings
 from nnsp.errors import UserError

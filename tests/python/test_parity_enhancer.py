@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from networks import random_weights
 from nnsp.errors import UserError
 from nnsp.integer import arithmetic, clib, frontend, quantization, tables

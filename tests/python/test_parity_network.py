@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
 from networks import frames, integer_networks, random_weights
 from nnsp.errors import UserError
 from nnsp.integer import clib, quantization

@@ -46,7 +46,9 @@ def test_committed_tables_are_those_of_the_committed_weights(model: IntegerModel
     for name, text in tables.model_files(model, 3, "se", made).items():
         head = re.compile(r"/\*.*?\*/", re.DOTALL)
         committed = (TABLE.parent / name).read_text()
-        assert head.sub("", committed, 1) == head.sub("", text, 1), f"{name}: run c_code_table_converter.py again"
+        assert head.sub("", committed, 1) == head.sub("", text, 1), (
+            f"{name}: run c_code_table_converter.py again"
+        )
 
 
 def test_every_form_gives_the_same_audio(model: IntegerModel, noisy: np.ndarray) -> None:
@@ -60,17 +62,23 @@ def test_mask_keeps_35_db_against_float(trained: Trained, model: IntegerModel, n
     ours = ReferenceNetwork(model.network).run(fixed) / 2.0**15
     alone = calibration.sqnr_db(trained.masks((fixed / 4096).astype(np.float32)), ours)
     whole = calibration.sqnr_db(trained.masks(trained.features(noisy)), ours)
-    print(f"mask, integer against float: {alone:.1f} dB on the same features, {whole:.1f} dB from the waveform on")
+    print(
+        f"mask, integer against float: {alone:.1f} dB on the same features, {whole:.1f} dB from the waveform on"
+    )
     assert alone >= 35
     assert whole >= 35
 
 
 def test_ten_minutes_do_not_drift(trained: Trained, model: IntegerModel, noisy: np.ndarray) -> None:
     minute = 6000
-    features = np.resize(frontend.stream_features(model.frontend, noisy), (10 * minute, trained.arch.input_neurons))
+    features = np.resize(
+        frontend.stream_features(model.frontend, noisy), (10 * minute, trained.arch.input_neurons)
+    )
     weights = build.float_weights(trained.model)
     exact = calibration.float_activations(trained.arch, weights, features / 4096.0)[-1]
     ours = ReferenceNetwork(model.network).run(features) / 2.0**15
-    by_minute = [calibration.sqnr_db(exact[n : n + minute], ours[n : n + minute]) for n in range(0, len(ours), minute)]
+    by_minute = [
+        calibration.sqnr_db(exact[n : n + minute], ours[n : n + minute]) for n in range(0, len(ours), minute)
+    ]
     print("mask, integer against float, minute by minute:", *(f"{db:.1f}" for db in by_minute), "dB")
     assert by_minute[-1] >= by_minute[0] - 1

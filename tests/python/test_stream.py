@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
+
 from board_doubles import (
     ROOT,
     FaultyPort,

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from nnsp.data import corpus, synthesis
 from nnsp.errors import UserError
 from nnsp.signal import levels

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+
 from nnsp.integer import arithmetic, calibration, quantization
 from nnsp.integer.clib import CNetwork
 from nnsp.network.arch import Arch, Layer

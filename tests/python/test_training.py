@@ -12,8 +12,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import train_se
 from keras import ops
+
+import train_se
 from nnsp import cli
 from nnsp.data.mixing import Mixer, Settings
 from nnsp.errors import UserError

@@ -26,7 +26,7 @@ MULTIPLIER_MIN = 32
 ACCUMULATOR_MAX = 2**31 - 1
 
 
-def round_half_up(x: Array) -> Array:
+def round_half_up(x: Array | float) -> Array:
     """Nearest integer as float64, halves towards plus infinity."""
     return np.floor(np.asarray(x, dtype=np.float64) + 0.5)
 

@@ -144,6 +144,7 @@ class _Tables:
                 "power_shift": fe.power_shift,
                 "mask_shift": fe.mask_shift,
                 "output_shift": fe.output_shift,
+                "mask_floor": fe.mask_floor,
                 "checksum": tables.frontend_checksum(fe),
             },
         )

@@ -30,6 +30,7 @@ class IntegerFrontEnd:
     power_shift: int
     mask_shift: int
     output_shift: int
+    mask_floor: int
 
 
 def build(fe: FrontEnd, mean: Array, std: Array) -> IntegerFrontEnd:
@@ -63,6 +64,10 @@ def build(fe: FrontEnd, mean: Array, std: Array) -> IntegerFrontEnd:
         raise UserError(
             f"front end: fft_size {n} must be a power of two from 64 to 4096, window_size {fe.window_size} even and "
             f"at most fft_size, hop {fe.hop} at most window_size; change them where the network was trained"
+        )
+    if not 0 <= fe.mask_floor <= 0.5:
+        raise UserError(
+            f"front end: mask_floor {fe.mask_floor} must lie between 0 and 0.5; train with such a one"
         )
     window = float_frontend.window(fe)
     points = n // 2
@@ -99,6 +104,7 @@ def build(fe: FrontEnd, mean: Array, std: Array) -> IntegerFrontEnd:
         power_shift=power_shift,
         mask_shift=15 + spectrum_frac - masked_frac,
         output_shift=output_shift,
+        mask_floor=int(arithmetic.round_half_up(fe.mask_floor * 32768)),
     )
 
 
@@ -233,7 +239,7 @@ def synthesise(fe: IntegerFrontEnd, re: Array, im: Array, mask: Array) -> Array:
     int64 [frames, window_size], Q(output_shift)
     """
     points = fe.float_form.fft_size // 2
-    gain = mask.astype(np.int64)
+    gain = fe.mask_floor + ((mask.astype(np.int64) * (32768 - fe.mask_floor)) >> 15)
     re, im = (re * gain) >> fe.mask_shift, (im * gain) >> fe.mask_shift
     twiddle = fe.twiddle.astype(np.int64)
     k = np.arange(1, points // 2 + 1)

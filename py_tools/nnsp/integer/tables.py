@@ -89,6 +89,7 @@ def frontend_checksum(fe: IntegerFrontEnd) -> int:
         fe.power_shift,
         fe.mask_shift,
         fe.output_shift,
+        fe.mask_floor,
     ]
     crc = zlib.crc32(np.array(head, dtype="<u2").tobytes())
     for part in (fe.window, fe.twiddle, fe.band_edge, fe.rising, fe.mean, fe.gain):
@@ -223,10 +224,11 @@ def _frontend(fe: IntegerFrontEnd) -> Iterator[str]:
         bands = "band_edge, rising"
     yield _array("int32_t", "mean", fe.mean)
     yield _array("int32_t", "gain", fe.gain)
+    sizes = (form.rate, form.window_size, form.hop, form.fft_size, form.feature_count, fe.mask_floor)
+    shifts = (fe.window_shift, fe.power_shift, fe.mask_shift, fe.output_shift)
     yield (
         f"static const nnsp_frontend_table frontend = {{\n    window, twiddle, {bands}, mean, gain,\n"
-        f"    {form.rate}, {form.window_size}, {form.hop}, {form.fft_size}, {form.feature_count}, "
-        f"NNSP_{form.feat_type.upper()},\n    {fe.window_shift}, {fe.power_shift}, {fe.mask_shift}, {fe.output_shift}, "
+        f"    {', '.join(map(str, sizes))},\n    NNSP_{form.feat_type.upper()}, {', '.join(map(str, shifts))}, "
         f"0x{frontend_checksum(fe):08X}u}};\n"
     )
 

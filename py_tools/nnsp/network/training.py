@@ -104,8 +104,8 @@ class Trained:
         """
         fe = self.frontend
         re, im = frontend.analyse(fe, frontend.with_history(fe, samples.astype(np.float32)))
-        mask = self.masks(self.features(samples), quantized)
-        return frontend.synthesise(fe, re * mask, im * mask)
+        gain = frontend.gain(fe, self.masks(self.features(samples), quantized))
+        return frontend.synthesise(fe, re * gain, im * gain)
 
 
 def load(nn_arch: Path | str, epoch_loaded: str | int, models_dir: Path | str = "models_trained") -> Trained:
@@ -192,7 +192,7 @@ class Objective:
         state: Any,
         dropout: keras.random.SeedGenerator | None = None,
     ) -> tuple[Any, tuple[Any, Any]]:
-        """Loss of a chunk, (mask, new state).
+        """Loss of a chunk, (gain, new state).
 
         Parameters
         ----------
@@ -207,7 +207,8 @@ class Objective:
         level_x = frontend.levels(self.fe, *x, ops)
         features = frontend.features(level_x, self.normalisation.mean, self.normalisation.std, ops)
         mask, state = self.model.step(features, state, self.quantized, dropout)
-        return losses.masked_compressed_spectrum(mask, x, s, level, valid), (mask, state)
+        gain = frontend.gain(self.fe, mask)
+        return losses.masked_compressed_spectrum(gain, x, s, level, valid), (gain, state)
 
 
 @dataclass(frozen=True)
@@ -418,15 +419,15 @@ class Trainer:
         """Loss and mean gain of SI-SDR in dB over the validation set."""
         chunk_losses, gains = [], []
         for batch, clean, before in batches:
-            state, masks = self.model.zero_state(len(clean)), []
+            state, gains_of = self.model.zero_state(len(clean)), []
             for chunk in batch.chunks(self.fe, self.settings.timesteps):
-                loss, (mask, state) = self._measure(*chunk, state)
+                loss, (gain, state) = self._measure(*chunk, state)
                 chunk_losses.append(float(loss))
-                masks.append(ops.convert_to_numpy(mask))
+                gains_of.append(ops.convert_to_numpy(gain))
             for row in np.flatnonzero(before < TRIVIAL_DB):
                 re, im = frontend.analyse(self.fe, batch.noisy[row])
-                mask = np.concatenate([part[row] for part in masks])
-                enhanced = frontend.synthesise(self.fe, re * mask, im * mask).astype(np.float32)
+                gain = np.concatenate([part[row] for part in gains_of])
+                enhanced = frontend.synthesise(self.fe, re * gain, im * gain).astype(np.float32)
                 enhanced = enhanced[self.fe.history :]
                 gains.append(metrics.si_sdr(clean[row, : len(enhanced)], enhanced) - before[row])
         return float(np.mean(chunk_losses)), float(np.mean(gains)) if gains else math.nan

@@ -21,7 +21,10 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class FrontEnd:
-    """Sizes of the front end; ``window_size``, ``hop`` and ``fft_size`` in samples, ``rate`` in Hz."""
+    """Sizes of the front end; ``window_size``, ``hop`` and ``fft_size`` in samples, ``rate`` in Hz.
+
+    ``mask_floor``, 0 to 0.5, is the least gain: what is left of the noise covers what a mask does to the speech.
+    """
 
     rate: int = 16000
     window_size: int = 480
@@ -29,6 +32,7 @@ class FrontEnd:
     fft_size: int = 512
     feat_type: str = "mel"
     bands: int = 72
+    mask_floor: float = 0.15
 
     @property
     def bins(self) -> int:
@@ -44,6 +48,11 @@ class FrontEnd:
     def history(self) -> int:
         """Samples of a frame that come before its hop; also the delay of the output."""
         return self.window_size - self.hop
+
+
+def gain(fe: FrontEnd, mask: Any) -> Any:
+    """Gain of every bin, mask_floor to 1, of a network's output, 0 to 1."""
+    return fe.mask_floor + (1 - fe.mask_floor) * mask
 
 
 def window(fe: FrontEnd) -> Floats:
