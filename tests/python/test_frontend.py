@@ -1,6 +1,7 @@
 """The float front end against textbook forms of it."""
 
 import keras
+import librosa
 import numpy as np
 import pytest
 
@@ -73,3 +74,10 @@ def test_refused_sizes() -> None:
         frontend.mel_segments(FrontEnd(bands=200))
     with pytest.raises(UserError, match="window_size 480 must be two or more times hop 200"):
         frontend.window(FrontEnd(hop=200))
+
+
+@pytest.mark.parametrize(("bands", "rate", "fft_size"), [(72, 16000, 512), (40, 16000, 512), (24, 8000, 256)])
+def test_mel_bands_are_those_of_librosa(bands: int, rate: int, fft_size: int) -> None:
+    fe = FrontEnd(rate=rate, window_size=fft_size, hop=fft_size // 2, fft_size=fft_size, bands=bands)
+    theirs = librosa.filters.mel(sr=rate, n_fft=fft_size, n_mels=bands, htk=True, norm=None)
+    np.testing.assert_allclose(frontend.mel_matrix(fe).T, theirs, atol=1e-6)
