@@ -72,7 +72,7 @@ def main() -> None:
     from nnsp.network.folder import ModelFolder
 
     print(arch_text.summary(arch, table_bytes=tables.table_bytes(arch), state_bytes=tables.state_bytes(arch)))
-    training.check_fits(arch, fe)
+    arch_text.check_fits(arch, fe)
     settings = training.Settings(
         batch_size=args.batchsize,
         timesteps=args.timesteps,

@@ -180,17 +180,17 @@ class CNetwork(_Stream):
     Parameters
     ----------
     network : IntegerNetwork
-    library : Library, optional
+    host : Library, optional
     """
 
-    def __init__(self, network: IntegerNetwork, library: Library | None = None) -> None:
-        library = library or _default()
-        self._tables = _Tables(library)
+    def __init__(self, network: IntegerNetwork, host: Library | None = None) -> None:
+        host = host or library()
+        self._tables = _Tables(host)
         table = self._tables.network(network)
-        super().__init__(library, library.lib.nnsp_net_state_bytes(table))
-        self.net = library.ffi.new("nnsp_net *")
+        super().__init__(host, host.lib.nnsp_net_state_bytes(table))
+        self.net = host.ffi.new("nnsp_net *")
         self.units = network.layers[-1].units
-        library.check(library.lib.nnsp_net_init(self.net, table, self.state, self.state_bytes))
+        host.check(host.lib.nnsp_net_init(self.net, table, self.state, self.state_bytes))
 
     def reset(self) -> None:
         """Forget the past."""
@@ -217,20 +217,20 @@ class CEnhancer(_Stream):
     Parameters
     ----------
     model : IntegerModel
-    library : Library, optional
+    host : Library, optional
     """
 
-    def __init__(self, model: IntegerModel, library: Library | None = None) -> None:
-        library = library or _default()
-        self._tables = _Tables(library)
-        self._start(library, self._tables.model(model))
+    def __init__(self, model: IntegerModel, host: Library | None = None) -> None:
+        host = host or library()
+        self._tables = _Tables(host)
+        self._start(host, self._tables.model(model))
 
-    def _start(self, library: Library, table: Any) -> None:
-        super().__init__(library, library.lib.nnsp_enhancer_state_bytes(table))
+    def _start(self, host: Library, table: Any) -> None:
+        super().__init__(host, host.lib.nnsp_enhancer_state_bytes(table))
         self.hop = int(table.frontend.hop)
         self.delay = int(table.frontend.window_size) - self.hop
-        self.enhancer = library.ffi.new("nnsp_enhancer *")
-        library.check(library.lib.nnsp_enhancer_init(self.enhancer, table, self.state, self.state_bytes))
+        self.enhancer = host.ffi.new("nnsp_enhancer *")
+        host.check(host.lib.nnsp_enhancer_init(self.enhancer, table, self.state, self.state_bytes))
 
     def reset(self) -> None:
         """Forget the past."""
@@ -259,7 +259,7 @@ class TableEnhancer(CEnhancer):
     """
 
     def __init__(self, source: Path) -> None:
-        library = _default()
+        host = library()
         if not source.is_file():
             raise UserError(f"{source}: no such table; c_code_table_converter.py makes it")
         symbol = source.stem.removeprefix("def_")
@@ -271,13 +271,9 @@ class TableEnhancer(CEnhancer):
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode:
             raise UserError(f"{source} does not compile: {done.stderr.strip()}")
-        self._tables = _Tables(library)
+        self._tables = _Tables(host)
         ffi = cffi.FFI()
         ffi.cdef(declarations() + f"extern nnsp_model {symbol};")
         self._compiled = ffi.dlopen(str(shared))
         address = int(ffi.cast("uintptr_t", ffi.addressof(self._compiled, symbol)))
-        self._start(library, library.ffi.cast("nnsp_model *", address))
-
-
-def _default() -> Library:
-    return library()
+        self._start(host, host.ffi.cast("nnsp_model *", address))

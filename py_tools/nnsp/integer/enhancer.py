@@ -4,12 +4,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nnsp.errors import UserError
 from nnsp.integer import frontend
 from nnsp.integer.arithmetic import Array
 from nnsp.integer.frontend import IntegerFrontEnd
 from nnsp.integer.quantization import IntegerNetwork
 from nnsp.integer.reference import ReferenceNetwork
+from nnsp.network.arch import check_fits
 
 
 @dataclass(frozen=True)
@@ -20,18 +20,7 @@ class IntegerModel:
     frontend: IntegerFrontEnd
 
     def __post_init__(self) -> None:
-        first, last = self.network.layers[0], self.network.layers[-1]
-        fe = self.frontend.float_form
-        if first.inputs != fe.feature_count:
-            raise UserError(
-                f"{self.network.arch.name}: input_neurons {first.inputs} but the front end gives {fe.feature_count} "
-                f"{fe.feat_type} features; change one of them"
-            )
-        if last.kind == "lstm" or last.activation != "sigmoid" or last.units != fe.bins:
-            raise UserError(
-                f"{self.network.arch.name}: the last layer must be an fc or conv1d of {fe.bins} sigmoid neurons "
-                f"(a gain per frequency bin), not {last.kind} {last.units} {last.activation}"
-            )
+        check_fits(self.network.arch, self.frontend.float_form)
 
 
 class IntegerEnhancer:

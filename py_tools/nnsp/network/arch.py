@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from nnsp.errors import UserError
+from nnsp.signal.frontend import FrontEnd
 
 KINDS = ("fc", "lstm", "conv1d")
 ACTIVATIONS = ("relu6", "tanh", "sigmoid", "linear")
@@ -247,6 +248,27 @@ def to_text(arch: Arch) -> str:
             lines.append(f"layer_neurons {layer.units}")
         lines += [f"activation {layer.activation}", f"dropprob {layer.dropprob}"]
     return "\n".join(lines) + "\n"
+
+
+def check_fits(arch: Arch, fe: FrontEnd) -> None:
+    """Refuse a network that does not turn the front end's features into gains.
+
+    Raises
+    ------
+    UserError
+        Wrong width of the input, or a last layer that gives no gain per bin.
+    """
+    last = arch.layers[-1]
+    if arch.input_neurons != fe.feature_count:
+        raise UserError(
+            f"{arch.name}: input_neurons {arch.input_neurons}, but --feat_type={fe.feat_type} gives "
+            f"{fe.feature_count} features; change one of them"
+        )
+    if last.kind == "lstm" or last.activation != "sigmoid" or last.units != fe.bins:
+        raise UserError(
+            f"{arch.name}: the last layer must be an fc or conv1d of {fe.bins} sigmoid neurons (a gain per "
+            f"frequency bin), not {last.kind} {last.units} {last.activation}"
+        )
 
 
 def summary(arch: Arch, **totals: int) -> str:

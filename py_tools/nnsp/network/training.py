@@ -132,27 +132,6 @@ def load(nn_arch: Path | str, epoch_loaded: str | int, models_dir: Path | str = 
     return Trained(arch, fe, normalisation.mean, normalisation.std, model, epoch)
 
 
-def check_fits(arch: Arch, fe: FrontEnd) -> None:
-    """Refuse a network that does not turn the front end's features into gains.
-
-    Raises
-    ------
-    UserError
-        Wrong width of the input, or a last layer that gives no gain per bin.
-    """
-    last = arch.layers[-1]
-    if arch.input_neurons != fe.feature_count:
-        raise UserError(
-            f"{arch.name}: input_neurons {arch.input_neurons}, but --feat_type={fe.feat_type} gives "
-            f"{fe.feature_count} features; change one of them"
-        )
-    if last.kind == "lstm" or last.activation != "sigmoid" or last.units != fe.bins:
-        raise UserError(
-            f"{arch.name}: the last layer must be an fc or conv1d of {fe.bins} sigmoid neurons (a gain per "
-            f"frequency bin), not {last.kind} {last.units} {last.activation}"
-        )
-
-
 def normalise(fe: FrontEnd, mixer: Mixer) -> Normalisation:
     """Mean and deviation of every feature over mixtures, those of epoch 0, which is not trained on.
 
@@ -259,7 +238,7 @@ class Trainer:
     def __init__(
         self, folder: ModelFolder, fe: FrontEnd, train: Mixer, test: Mixer, settings: Settings
     ) -> None:
-        check_fits(folder.arch, fe)
+        arch_text.check_fits(folder.arch, fe)
         stride = folder.arch.stride
         if settings.timesteps < 1 or settings.timesteps % stride:
             raise UserError(
