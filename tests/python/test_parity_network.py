@@ -117,7 +117,7 @@ class TestTablesThatLie:
     )
     def test_layer(self, network: IntegerNetwork, field: str, value: int, sentence: str) -> None:
         library = clib.library()
-        tables_of = clib._Tables(library)
+        tables_of = clib.CTables(library)
         table = tables_of.network(network)
         setattr(table.layers[1 if field in ("inputs", "in_frac") else 0], field, value)
         with pytest.raises(UserError, match=sentence):
@@ -125,7 +125,7 @@ class TestTablesThatLie:
 
     def test_version(self, network: IntegerNetwork) -> None:
         library = clib.library()
-        tables_of = clib._Tables(library)
+        tables_of = clib.CTables(library)
         table = tables_of.network(network)
         table.version += 1
         with pytest.raises(UserError, match="another format version"):
@@ -133,7 +133,7 @@ class TestTablesThatLie:
 
     def test_damaged(self, network: IntegerNetwork) -> None:
         library = clib.library()
-        tables_of = clib._Tables(library)
+        tables_of = clib.CTables(library)
         table = tables_of.network(network)
         weights = library.ffi.cast("int8_t *", table.layers[0].weights)
         weights[5] ^= 1
@@ -145,13 +145,13 @@ class TestTablesThatLie:
 
     def test_short_state(self, network: IntegerNetwork) -> None:
         library = clib.library()
-        tables_of = clib._Tables(library)
+        tables_of = clib.CTables(library)
         with pytest.raises(UserError, match="smaller than the model needs"):
             self.init(library, tables_of.network(network), spare=-8)
 
     def test_unaligned_state(self, network: IntegerNetwork) -> None:
         library = clib.library()
-        tables_of = clib._Tables(library)
+        tables_of = clib.CTables(library)
         with pytest.raises(UserError, match="not 8-byte aligned"):
             self.init(library, tables_of.network(network), offset=2)
 

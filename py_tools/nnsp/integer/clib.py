@@ -77,7 +77,7 @@ def library(checked: bool = False) -> Library:
     return Library(path, counts + "extern nnsp_checked_counts nnsp_checked;" if checked else "")
 
 
-class _Tables:
+class CTables:
     """C structures of a model, and the memory that they point into."""
 
     def __init__(self, library: Library) -> None:
@@ -185,7 +185,7 @@ class CNetwork(_Stream):
 
     def __init__(self, network: IntegerNetwork, host: Library | None = None) -> None:
         host = host or library()
-        self._tables = _Tables(host)
+        self._tables = CTables(host)
         table = self._tables.network(network)
         super().__init__(host, host.lib.nnsp_net_state_bytes(table))
         self.net = host.ffi.new("nnsp_net *")
@@ -222,7 +222,7 @@ class CEnhancer(_Stream):
 
     def __init__(self, model: IntegerModel, host: Library | None = None) -> None:
         host = host or library()
-        self._tables = _Tables(host)
+        self._tables = CTables(host)
         self._start(host, self._tables.model(model))
 
     def _start(self, host: Library, table: Any) -> None:
@@ -271,7 +271,7 @@ class TableEnhancer(CEnhancer):
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode:
             raise UserError(f"{source} does not compile: {done.stderr.strip()}")
-        self._tables = _Tables(host)
+        self._tables = CTables(host)
         ffi = cffi.FFI()
         ffi.cdef(declarations() + f"extern nnsp_model {symbol};")
         self._compiled = ffi.dlopen(str(shared))
