@@ -181,6 +181,9 @@ def test_data_se_makes_its_own_data(tmp_path: Path) -> None:
 
 def test_ctrl_c_ends_at_once_without_a_traceback_or_a_list(tmp_path: Path) -> None:
     speech, noise = make_folders(tmp_path, speakers=60, noises=200)
+    # Ten minutes to resample: decoding is not over before the signal comes, however busy the computer.
+    long = np.random.default_rng(1).normal(0, 1000, 600 * 44100).astype(np.int16)
+    audio.write_wav(noise / "long" / "1.wav", long, 44100)
     command = [
         sys.executable,
         str(TOOL),
