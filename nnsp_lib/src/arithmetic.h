@@ -1,5 +1,5 @@
 /*
- * The rounding rules, each in one place (docs/numerics.md; their twins are in py_tools/nnsp/integer/arithmetic.py).
+ * The rounding rules, each in one place (docs/numerics.md; their twins are in py_tools/nnsp/arithmetic.py).
  * Right shifts of negative numbers are arithmetic, as on every compiler that we build with.
  * Built with NNSP_CHECKED, every result that does not fit is counted instead of passing unseen.
  */

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "layer.h"
+#include "kernels.h"
 
 static size_t bins_of(const nnsp_model *model)
 {

@@ -1,6 +1,6 @@
 /*
- * The only architecture seam. arch/portable defines every function here, and with it the truth; a target may
- * override any of them (NNSP_HAVE_<NAME> in its own header leaves the portable one out) and is tested equal to the bit.
+ * The only architecture seam. arch/portable defines every function here, and with it the truth. A target's own file of the
+ * same name in arch/<target> takes its place in the build, and is tested equal to the bit.
  *
  * Activation vectors that the network hands to a kernel lie in buffers of a multiple of NNSP_BLOCK_COLS; what is behind the
  * last element meets zero weights.
@@ -8,9 +8,16 @@
 #ifndef NNSP_KERNELS_H
 #define NNSP_KERNELS_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "nnsp_table.h"
+
+/* Elements of an activation buffer of n values: kernels may read up to the end of a block. */
+static inline size_t nnsp_padded(size_t n)
+{
+    return (n + NNSP_BLOCK_COLS - 1) / NNSP_BLOCK_COLS * NNSP_BLOCK_COLS;
+}
 
 /*
  * y[r] = saturate16(round((bias[r] + weights[r] . x) * multiplier[r] / 2^shift)), r < rows.

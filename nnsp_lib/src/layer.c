@@ -1,5 +1,7 @@
 #include "layer.h"
 
+#include "kernels.h"
+
 size_t nnsp_layer_state_bytes(const nnsp_layer *layer)
 {
     switch ((nnsp_kind)layer->kind) {

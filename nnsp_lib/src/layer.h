@@ -7,12 +7,6 @@
 #include "nnsp_status.h"
 #include "nnsp_table.h"
 
-/* Elements of an activation buffer of n values: kernels may read up to the end of a block. */
-static inline size_t nnsp_padded(size_t n)
-{
-    return (n + NNSP_BLOCK_COLS - 1) / NNSP_BLOCK_COLS * NNSP_BLOCK_COLS;
-}
-
 /* Bytes of state, a multiple of 8: nothing for fc, phase and history for conv1d, c and h for an LSTM. */
 size_t nnsp_layer_state_bytes(const nnsp_layer *layer);
 

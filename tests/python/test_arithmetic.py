@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nnsp.integer import arithmetic, clib, tables
+from nnsp import arithmetic
+from nnsp.integer import clib, tables
 
 Function = Callable[[np.ndarray], np.ndarray]
 EVERY_INT16 = np.arange(-32768, 32768, dtype=np.int16)

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from networks import random_weights
+from nnsp import arithmetic
 from nnsp.errors import UserError
-from nnsp.integer import arithmetic, clib, frontend, quantization, tables
+from nnsp.integer import clib, frontend, quantization, tables
 from nnsp.integer.clib import CEnhancer, TableEnhancer
 from nnsp.integer.enhancer import IntegerEnhancer, IntegerModel
 from nnsp.network.arch import Arch, Layer

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from nnsp.integer import arithmetic, calibration, frontend, quantization
+from nnsp import arithmetic
+from nnsp.integer import calibration, frontend, quantization
 from nnsp.integer.clib import CNetwork
 from nnsp.network import build, training
 from nnsp.network.arch import Arch, Layer
@@ -104,13 +105,11 @@ def single_step(arch: Arch, weights: list[dict[str, np.ndarray]]) -> Any:
 def rounded(arch: Arch, weights: list[dict[str, np.ndarray]]) -> list[dict[str, np.ndarray]]:
     """The network with its weights on the int8 grid."""
     result = []
-    for layer, floats, integers in zip(
-        arch.layers, weights, quantization.quantize(arch, weights).layers, strict=True
-    ):
+    for floats, integers in zip(weights, quantization.quantize(arch, weights).layers, strict=True):
         kernel = floats["kernel"]
         rows = on_the_grid(kernel.reshape(-1, kernel.shape[-1]).T, integers.scale)
         new = {**floats, "kernel": rows.T.reshape(kernel.shape)}
-        if layer.kind == "lstm":
+        if integers.recurrent_scale is not None:
             new["recurrent"] = on_the_grid(floats["recurrent"].T, integers.recurrent_scale).T
         result.append(new)
     return result

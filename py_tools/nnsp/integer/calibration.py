@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nnsp.integer import arithmetic, frontend, tables
-from nnsp.integer.arithmetic import Array
+from nnsp import arithmetic
+from nnsp.arithmetic import Array
+from nnsp.integer import frontend, tables
 from nnsp.integer.enhancer import IntegerModel
 from nnsp.integer.quantization import IntegerNetwork, quantize
 from nnsp.integer.reference import ReferenceNetwork

@@ -11,9 +11,9 @@ from typing import Any
 import cffi
 import numpy as np
 
+from nnsp.arithmetic import Array
 from nnsp.errors import UserError
 from nnsp.integer import tables
-from nnsp.integer.arithmetic import Array
 from nnsp.integer.enhancer import IntegerModel
 from nnsp.integer.frontend import IntegerFrontEnd
 from nnsp.integer.quantization import IntegerLayer, IntegerNetwork

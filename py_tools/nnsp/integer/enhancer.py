@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from nnsp.arithmetic import Array
 from nnsp.integer import frontend
-from nnsp.integer.arithmetic import Array
 from nnsp.integer.frontend import IntegerFrontEnd
 from nnsp.integer.quantization import IntegerNetwork
 from nnsp.integer.reference import ReferenceNetwork

@@ -5,9 +5,9 @@ from itertools import pairwise
 
 import numpy as np
 
+from nnsp import arithmetic
+from nnsp.arithmetic import Array
 from nnsp.errors import UserError
-from nnsp.integer import arithmetic
-from nnsp.integer.arithmetic import Array
 from nnsp.signal import frontend as float_frontend
 from nnsp.signal.frontend import FrontEnd
 

@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
+from nnsp import arithmetic
+from nnsp.arithmetic import Array
 from nnsp.errors import UserError
-from nnsp.integer import arithmetic
-from nnsp.integer.arithmetic import Array
 from nnsp.network.arch import Arch, Layer
 
 

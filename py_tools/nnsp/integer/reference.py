@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from nnsp.integer import arithmetic
-from nnsp.integer.arithmetic import Array
+from nnsp import arithmetic
+from nnsp.arithmetic import Array
 from nnsp.integer.quantization import IntegerLayer, IntegerNetwork
 
 

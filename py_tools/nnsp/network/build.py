@@ -10,7 +10,7 @@ import numpy as np
 from keras import ops
 from numpy.typing import NDArray
 
-from nnsp.integer import arithmetic
+from nnsp import arithmetic
 from nnsp.network.arch import Arch, Layer
 
 LINEAR_FRAC = 11  # assumed of a linear output while training; calibration comes later
