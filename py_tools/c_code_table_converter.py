@@ -23,7 +23,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--net_id", type=int, default=3, help="number of the network in an image; se is 3")
     parser.add_argument("--net_name", default="se", help="name of the network, a C identifier")
     parser.add_argument(
-        "--models_dir", type=Path, default=ROOT / "models_trained", help="where trained networks lie"
+        "--models_dir",
+        type=Path,
+        help="where trained networks lie (default models_trained, else models_shipped)",
     )
     parser.add_argument(
         "--folder_c", type=Path, default=ROOT / "firmware" / "models", help="where the C files go"
@@ -50,7 +52,6 @@ def main() -> None:
 
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     from nnsp.network import build, training
-    from nnsp.network.folder import ModelFolder
 
     trained = training.load(args.nn_arch, args.epoch_loaded, args.models_dir)
     model, report = calibration.convert(
@@ -61,11 +62,10 @@ def main() -> None:
         trained.std,
         samples,
     )
-    weights = ModelFolder(args.models_dir, trained.arch).weights_path(trained.epoch)
     made = tables.Provenance(
         command=f"python py_tools/{Path(sys.argv[0]).name} {shlex.join(sys.argv[1:])}",
         arch=f"{args.nn_arch.name}, sha256 {_sha256(args.nn_arch)}",
-        weights=f"{weights.name}, sha256 {_sha256(weights)}",
+        weights=f"{trained.weights_path.name}, sha256 {_sha256(trained.weights_path)}",
     )
     print(calibration.report_text(report))
     for path in tables.write(args.folder_c, tables.model_files(model, args.net_id, args.net_name, made)):

@@ -79,14 +79,14 @@ def main() -> None:
         args.speech += kinds.get("speech", [])
         args.noise += kinds.get("noise", [])
         args.rooms += kinds.get("room", [])
-    if not args.noise or not (args.speech or all(fixed)):
+    speech = [clip for folder in args.speech for clip in corpus.find_clips(folder, "speech")]
+    noise = [clip for folder in args.noise for clip in corpus.find_clips(folder, "noise")]
+    if not noise or not (speech or all(fixed)):
         made = out / "synthetic"
         print(f"speech or noise is not given: the built-in generator makes it in {made}")
         synthesis.make_corpus(made)
-        args.noise = args.noise or [str(made / "noise")]
-        args.speech = args.speech or ([] if all(fixed) else [str(made / "speech")])
-    speech = [clip for folder in args.speech for clip in corpus.find_clips(folder, "speech")]
-    noise = [clip for folder in args.noise for clip in corpus.find_clips(folder, "noise")]
+        noise = noise or corpus.find_clips(made / "noise", "noise")
+        speech = speech or ([] if all(fixed) else corpus.find_clips(made / "speech", "speech"))
     train, test = corpus.split(speech, args.test_share, args.seed) if speech else ([], [])
     if all(fixed):
         train += corpus.find_clips(args.train_dataset_path, "speech")

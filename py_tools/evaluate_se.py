@@ -13,9 +13,7 @@ def parse() -> argparse.Namespace:
     add = parser.add_argument
     add("--nn_arch", required=True, metavar="TXT", help="text of the network")
     add("--epoch_loaded", default="latest", metavar="latest|N", help="epoch to load (default %(default)s)")
-    add(
-        "--models_dir", default="models_trained", metavar="DIR", help="where models lie (default %(default)s)"
-    )
+    add("--models_dir", metavar="DIR", help="where models lie (default models_trained, else models_shipped)")
     add("--engines", default=",".join(enhancement.ENGINES), help="what to score (default %(default)s)")
     add(
         "--test_list",

@@ -18,9 +18,7 @@ def parse() -> argparse.Namespace:
     add("--nn_arch", required=True, metavar="TXT", help="text of the network")
     add("--feat_type", choices=FEAT_TYPES, help="check that the network was trained with these features")
     add("--epoch_loaded", default="latest", metavar="latest|N", help="epoch to load (default %(default)s)")
-    add(
-        "--models_dir", default="models_trained", metavar="DIR", help="where models lie (default %(default)s)"
-    )
+    add("--models_dir", metavar="DIR", help="where models lie (default models_trained, else models_shipped)")
     add("--test_wavefile", metavar="WAV", help="recording, or folder of recordings, to enhance")
     add("--recording", type=int, choices=(0, 1), default=0, help=f"1: record {SECONDS} s of the microphone")
     add("--clean", metavar="WAV", help="clean reference (or folder with the same names), to score against")

@@ -53,8 +53,8 @@ def build(env, board, machine):
         )
     target, name = env["target"], env["model"]
     folder = f"build/{target}"
-    SConsignFile(f"{folder}/.sconsign")
     table, macros = model_defines(name)
+    SConsignFile(f"{folder}/.sconsign")
     env.Replace(CC=f"{CROSS}gcc", LINK=f"{CROSS}gcc", OBJCOPY=f"{CROSS}objcopy", PROGSUFFIX=".elf")
     env.Append(
         CCFLAGS=[*machine, *FLAGS],

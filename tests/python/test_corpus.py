@@ -196,7 +196,6 @@ def test_ctrl_c_ends_at_once_without_a_traceback_or_a_list(tmp_path: Path) -> No
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     part = tmp_path / "out" / "train.pcm.part"
     while not part.is_file() and tool.poll() is None:

@@ -20,7 +20,7 @@ TABLE = ROOT / "firmware" / "models" / "def_nn3_se.c"
 
 @pytest.fixture(scope="module")
 def trained() -> Trained:
-    return training.load(ROOT / "nn_arch" / "def_se_nn_arch72_mel.txt", "latest", ROOT / "models_trained")
+    return training.load(ROOT / "nn_arch" / "def_se_nn_arch72_mel.txt", "latest", ROOT / "models_shipped")
 
 
 @pytest.fixture(scope="module")

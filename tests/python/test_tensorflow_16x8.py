@@ -122,7 +122,7 @@ def test_shipped_network_by_single_steps(weights_are: str) -> None:
     Both round weights to int8 alike, which hides all else. With weights that lie on the grid already, what is left is
     the arithmetic of activations and states.
     """
-    trained = training.load(ROOT / "nn_arch" / "def_se_nn_arch72_mel.txt", "latest", ROOT / "models_trained")
+    trained = training.load(ROOT / "nn_arch" / "def_se_nn_arch72_mel.txt", "latest", ROOT / "models_shipped")
     arch, weights = trained.arch, build.float_weights(trained.model)
     if weights_are == "on the grid":
         weights = rounded(arch, weights)

@@ -21,6 +21,8 @@ from nnsp.network.arch import Arch
 from nnsp.network.build import Network
 from nnsp.signal.frontend import SMALLEST_STD, FrontEnd
 
+OWN = Path("models_trained")
+SHIPPED = Path(__file__).resolve().parents[3] / "models_shipped"
 WEIGHTS = re.compile(r"epoch_(\d+)\.weights\.h5")
 RESUMABLE = 2  # epochs whose optimiser state is kept
 
@@ -34,7 +36,7 @@ class Normalisation:
 
 
 class ModelFolder:
-    """models_trained/<name of the network>/.
+    """<models_dir>/<name of the network>/.
 
     Parameters
     ----------
@@ -201,6 +203,14 @@ class ModelFolder:
             writer.writeheader()
             writer.writerows(history)
         plot_history(self.path / "loss.png", history)
+
+
+def find_folder(models_dir: Path | str | None, arch: Arch) -> ModelFolder:
+    """The folder to load from: the one named, or models_trained, or models_shipped where nothing was trained yet."""
+    if models_dir is not None:
+        return ModelFolder(models_dir, arch)
+    own, shipped = ModelFolder(OWN, arch), ModelFolder(SHIPPED, arch)
+    return shipped if shipped.epochs() and not own.epochs() else own
 
 
 def without_dropout(arch: Arch) -> Arch:

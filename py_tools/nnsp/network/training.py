@@ -20,7 +20,7 @@ from nnsp.network import arch as arch_text
 from nnsp.network import losses, steps
 from nnsp.network.arch import Arch
 from nnsp.network.build import Network, build
-from nnsp.network.folder import ModelFolder, Normalisation
+from nnsp.network.folder import ModelFolder, Normalisation, find_folder
 from nnsp.signal import frontend, metrics
 from nnsp.signal.frontend import SMALLEST_STD, FrontEnd
 
@@ -61,6 +61,7 @@ class Trained:
     std: Floats
     model: Network
     epoch: int
+    weights_path: Path
 
     @cached_property
     def _step(self) -> dict[bool, steps.Function]:
@@ -108,7 +109,7 @@ class Trained:
         return frontend.synthesise(fe, re * gain, im * gain)
 
 
-def load(nn_arch: Path | str, epoch_loaded: str | int, models_dir: Path | str = "models_trained") -> Trained:
+def load(nn_arch: Path | str, epoch_loaded: str | int, models_dir: Path | str | None = None) -> Trained:
     """Load a trained network.
 
     Parameters
@@ -116,6 +117,8 @@ def load(nn_arch: Path | str, epoch_loaded: str | int, models_dir: Path | str = 
     nn_arch : path
         Its text.
     epoch_loaded : 'latest' or number
+    models_dir : path, optional
+        As `find_folder` takes it.
 
     Raises
     ------
@@ -123,13 +126,13 @@ def load(nn_arch: Path | str, epoch_loaded: str | int, models_dir: Path | str = 
         There is no such epoch, or it was trained with another text.
     """
     arch = arch_text.load(nn_arch)
-    folder = ModelFolder(models_dir, arch)
+    folder = find_folder(models_dir, arch)
     epoch = folder.find(str(epoch_loaded))
     folder.check()
     fe, normalisation = folder.frontend()
     model = build(arch)
     folder.load_weights(model, epoch)
-    return Trained(arch, fe, normalisation.mean, normalisation.std, model, epoch)
+    return Trained(arch, fe, normalisation.mean, normalisation.std, model, epoch, folder.weights_path(epoch))
 
 
 def normalise(fe: FrontEnd, mixer: Mixer) -> Normalisation:

@@ -1,0 +1,6 @@
+"""What all tests need."""
+
+import signal
+
+# A shell that starts the tests in the background has them ignore Ctrl-C, and the tools that they start would inherit it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
