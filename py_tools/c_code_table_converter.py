@@ -7,7 +7,7 @@ import shlex
 import sys
 from pathlib import Path
 
-from nnsp import cli
+from nnsp import cli, enhancement
 from nnsp.errors import UserError
 from nnsp.integer import calibration, tables
 from nnsp.signal import audio
@@ -33,7 +33,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "--calibration",
         type=Path,
-        default=ROOT / "demo" / "noisy.wav",
+        default=enhancement.CALIBRATION,
         help="noisy speech that sets the formats of linear layers and is measured in the report",
     )
     return parser.parse_args()

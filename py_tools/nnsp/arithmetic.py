@@ -26,6 +26,12 @@ MULTIPLIER_MIN = 32
 ACCUMULATOR_MAX = 2**31 - 1
 
 
+def gate_frac(units: int) -> Array:
+    """Fraction bits of the pre-activation of every gate row i, f, g, o of an LSTM, [4 * units]."""
+    sigmoid, tanh = PREACTIVATION_FRAC["sigmoid"], PREACTIVATION_FRAC["tanh"]
+    return np.repeat([sigmoid, sigmoid, tanh, sigmoid], units)
+
+
 def round_half_up(x: Array | float) -> Array:
     """Nearest integer as float64, halves towards plus infinity."""
     return np.floor(np.asarray(x, dtype=np.float64) + 0.5)

@@ -61,7 +61,7 @@ def open_engine(trained: "Trained", engine: str, quantized: bool = False) -> Enh
     callable
         int16 [n] -> int16 [n], in time with the input, each call from a fresh state.
     """
-    hop, delay = trained.frontend.hop, trained.frontend.window_size - trained.frontend.hop
+    hop, delay = trained.frontend.hop, trained.frontend.history
     if engine == "float":
         return aligned(lambda samples: trained.enhance(samples, quantized), hop, delay)
     model = integer_model(trained)

@@ -1,7 +1,6 @@
 """Scores of several systems on the same clips, per signal-to-noise ratio."""
 
 import csv
-import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import astuple, dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from tqdm import tqdm
 
 from nnsp.data import corpus
 from nnsp.data.mixing import Mixer, Settings
+from nnsp.files import written
 from nnsp.processes import workers
 from nnsp.signal import audio, metrics
 from nnsp.signal.metrics import Scores
@@ -102,13 +102,11 @@ def write_csv(path: Path | str, results: Sequence[Result]) -> None:
     """A row per clip and system."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(path.name + ".part")
-    with unfinished.open("w", newline="", encoding="utf-8") as file:
+    with written(path) as part, part.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(["bucket", "clip", "system", *metrics.SCORE_NAMES])
         for r in results:
             writer.writerow([r.bucket, r.clip, r.system, *(f"{value:.4f}" for value in astuple(r.scores))])
-    os.replace(unfinished, path)
 
 
 def table(results: Sequence[Result]) -> str:

@@ -1,7 +1,6 @@
 """Noisy speech and its clean target, made while training: any row of any step follows from the seed."""
 
 import json
-import os
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -16,6 +15,7 @@ from scipy import fft
 from nnsp.data import corpus, rooms
 from nnsp.data.corpus import Clip, Corpus
 from nnsp.errors import UserError
+from nnsp.files import written
 from nnsp.signal import levels
 
 RATE = 16000
@@ -47,9 +47,8 @@ class Settings:
 
     def write(self, path: Path | str) -> None:
         """Write as JSON."""
-        unfinished = Path(path).with_name(Path(path).name + ".part")
-        unfinished.write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
-        os.replace(unfinished, path)
+        with written(path) as part:
+            part.write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
 
     @classmethod
     def read(cls, path: Path | str) -> "Settings":

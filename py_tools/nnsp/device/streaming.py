@@ -1,7 +1,6 @@
 """A recording through a board, and what came of it."""
 
 import json
-import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from nnsp.device import image as images
 from nnsp.device.boards import MACHINES, ROOT, build_image, open_board
 from nnsp.device.link import Hello, Link, Streamed
 from nnsp.errors import UserError
+from nnsp.files import written
 from nnsp.signal import audio, metrics, plots
 
 MODELS = ROOT / "firmware" / "models"
@@ -218,6 +218,5 @@ def _padded(samples: NDArray[np.int16], hello: Hello) -> NDArray[np.int16]:
 
 
 def _write_json(path: Path, values: dict[str, Any]) -> None:
-    unfinished = path.with_name(path.name + ".part")
-    unfinished.write_text(json.dumps(values, indent=2) + "\n")
-    os.replace(unfinished, path)
+    with written(path) as part:
+        part.write_text(json.dumps(values, indent=2) + "\n")

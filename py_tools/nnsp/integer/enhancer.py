@@ -77,7 +77,7 @@ class IntegerEnhancer:
 
     def _hold(self, outputs: Array, frames: int) -> Array:
         """One mask per frame: a network with strides holds its last output."""
-        stride = self.model.network.stride
+        stride = self.model.network.arch.stride
         number = (self._frame + np.arange(frames)) // stride - (self._frame + stride - 1) // stride
         masks = np.concatenate([self._mask[None], outputs])[number + 1]
         self._mask = masks[-1] if frames else self._mask

@@ -45,11 +45,6 @@ class IntegerNetwork:
     arch: Arch
     layers: tuple[IntegerLayer, ...]
 
-    @property
-    def stride(self) -> int:
-        """Input frames per output."""
-        return int(np.prod([layer.strides for layer in self.layers]))
-
 
 def quantize(
     arch: Arch, weights: list[dict[str, Array]], linear_peaks: dict[int, float] | None = None
@@ -88,12 +83,6 @@ def fraction_bits(peak: float) -> int:
     return int(np.clip(15 - np.ceil(np.log2(max(2 * peak, 2.0**-20))), 0, 15))
 
 
-def gate_frac(units: int) -> Array:
-    """Fraction bits of the pre-activation of every gate row i, f, g, o of an LSTM, [4 * units]."""
-    sigmoid, tanh = arithmetic.PREACTIVATION_FRAC["sigmoid"], arithmetic.PREACTIVATION_FRAC["tanh"]
-    return np.repeat([sigmoid, sigmoid, tanh, sigmoid], units)
-
-
 def _quantize_layer(
     index: int, layer: Layer, floats: dict[str, Array], inputs: int, in_frac: int, out_frac: int
 ) -> IntegerLayer:
@@ -108,7 +97,7 @@ def _quantize_layer(
     if layer.kind == "lstm":
         recurrent = np.ascontiguousarray(np.asarray(floats["recurrent"], dtype=np.float32).T)
         matrices.append((recurrent, None, 15))
-        row_frac = gate_frac(layer.units)
+        row_frac = arithmetic.gate_frac(layer.units)
     else:
         frac = arithmetic.PREACTIVATION_FRAC.get(layer.activation, out_frac)
         row_frac = np.full(layer.units, frac)

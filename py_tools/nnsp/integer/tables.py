@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from nnsp.arithmetic import Array, log2_table, tanh_table
+from nnsp.files import written
 from nnsp.integer.enhancer import IntegerModel
 from nnsp.integer.frontend import IntegerFrontEnd
 from nnsp.integer.quantization import IntegerLayer
@@ -260,7 +261,7 @@ def write(folder: Path, files: dict[str, str]) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
     for name, text in files.items():
-        temporary = folder / f".{name}.part"
-        temporary.write_text(text)
-        paths.append(temporary.replace(folder / name))
+        with written(folder / name) as part:
+            part.write_text(text)
+        paths.append(folder / name)
     return paths

@@ -133,8 +133,7 @@ class StreamingLayer(keras.layers.Layer):
             row_frac = np.full(self.spec.units, frac)
         else:
             matrices.append((ops.transpose(recurrent), None, arithmetic.OUTPUT_FRAC["tanh"]))
-            sigmoid, tanh = (arithmetic.PREACTIVATION_FRAC[name] for name in ("sigmoid", "tanh"))
-            row_frac = np.repeat([sigmoid, sigmoid, tanh, sigmoid], self.spec.units)
+            row_frac = arithmetic.gate_frac(self.spec.units)
         _, scales = arithmetic.layer_scales(matrices, row_frac, ops)
         limit = float(arithmetic.WEIGHT_MAX)
         kernel = _straight_through(kernel, scales[0][1], limit)

@@ -2,10 +2,7 @@
 
 import csv
 import json
-import os
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnsp.errors import UserError
+from nnsp.files import written
 from nnsp.network import arch as arch_text
 from nnsp.network.arch import Arch
 from nnsp.network.build import Network
@@ -232,14 +230,3 @@ def plot_history(path: Path, history: list[dict[str, Any]]) -> None:
     axes.legend()
     with written(path) as part:
         figure.savefig(part, format="png", dpi=120)
-
-
-@contextmanager
-def written(path: Path) -> Iterator[Path]:
-    """A temporary path that takes the place of `path` when all is written."""
-    part = path.with_name(f".part_{path.name}")
-    try:
-        yield part
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)

@@ -1,7 +1,6 @@
 """Sound in and out: any file that soundfile reads becomes float32 mono at the rate asked for."""
 
 import glob
-import os
 from math import gcd
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 from scipy.signal import resample_poly
 
 from nnsp.errors import UserError
+from nnsp.files import written
 
 RATE = 16000
 SUFFIXES = {".wav", ".flac", ".ogg", ".opus", ".mp3", ".aiff", ".aif", ".au", ".w64", ".caf"}
@@ -143,9 +143,8 @@ def write_wav(path: Path | str, x: NDArray[np.float32] | NDArray[np.int16], rate
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     samples = x if x.dtype == np.int16 else to_int16(np.asarray(x, np.float32))
-    unfinished = path.with_name(path.name + ".part")
-    soundfile.write(unfinished, samples, rate, subtype="PCM_16", format="WAV")
-    os.replace(unfinished, path)
+    with written(path) as part:
+        soundfile.write(part, samples, rate, subtype="PCM_16", format="WAV")
 
 
 def record(seconds: float, rate: int = RATE) -> NDArray[np.float32]:

@@ -1,11 +1,12 @@
 """Pictures of sound."""
 
-import os
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import signal
+
+from nnsp.files import written
 
 RATE = 16000
 WINDOW = 512
@@ -59,6 +60,5 @@ def spectrograms(path: Path | str, sounds: dict[str, NDArray[np.float32]]) -> No
         axis.set_ylabel("frequency (kHz)")
     axes[-1].set_xlabel("time (s)")
     figure.colorbar(image, ax=list(axes), label="dB re full-scale sine")
-    unfinished = path.with_name(path.name + ".part")
-    figure.savefig(unfinished, format="png")
-    os.replace(unfinished, path)
+    with written(path) as part:
+        figure.savefig(part, format="png")
