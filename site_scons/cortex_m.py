@@ -41,10 +41,20 @@ def model_macros(stem):
     }
 
 
-def build(env, board, machine):
+def library_sources(env, arch):
+    """Sources of nnsp_lib: what arch/<arch> has takes the place of the file of the same name in arch/portable."""
+    kernels = {}
+    for folder in ("portable", arch):
+        for kind in ("c", "S"):
+            for source in env.Glob(f"nnsp_lib/src/arch/{folder}/*.{kind}"):
+                kernels[os.path.splitext(source.name)[0]] = source
+    return env.Glob("nnsp_lib/src/*.c") + list(kernels.values())
+
+
+def build(env, board, machine, arch):
     """build/<target>/nnsp_<model>.elf, .bin, .map; aliases run and size.
 
-    board: folder under firmware/boards; machine: the compiler's options for the processor.
+    board: folder under firmware/boards; machine: the compiler's options for the processor; arch: folder of its kernels.
     """
     if shutil.which(f"{CROSS}gcc") is None:
         stop(
@@ -52,17 +62,20 @@ def build(env, board, machine):
             "sudo apt-get install gcc-arm-none-eabi libnewlib-arm-none-eabi"
         )
     target, name = env["target"], env["model"]
-    folder = f"build/{target}"
+    folder = f"build/{target}" + "_portable" * env["portable"]
     table, macros = model_defines(name)
     SConsignFile(f"{folder}/.sconsign")
     env.Replace(CC=f"{CROSS}gcc", LINK=f"{CROSS}gcc", OBJCOPY=f"{CROSS}objcopy", PROGSUFFIX=".elf")
     env.Append(
         CCFLAGS=[*machine, *FLAGS],
         CPPPATH=["nnsp_lib/include", "nnsp_lib/src", "firmware/app", f"firmware/boards/{board}", "firmware/models"],
+        ASPPFLAGS=machine,
         LINKFLAGS=[*machine, *LINK, "-T", f"firmware/boards/{board}/link.ld", "-Wl,-Map=${TARGET.base}.map"],
     )
-    library = env.Glob("nnsp_lib/src/*.c") + env.Glob("nnsp_lib/src/arch/portable/*.c")
-    sources = library + env.Glob(f"firmware/boards/{board}/*.c") + ["firmware/app/link.c", table]
+    if env["portable"]:
+        arch = "portable"
+        env.Append(CCFLAGS=["-DNNSP_PORTABLE"])
+    sources = library_sources(env, arch) + env.Glob(f"firmware/boards/{board}/*.c") + ["firmware/app/link.c", table]
     objects = [_object(env, folder, str(source)) for source in sources]
     # Compiled apart for every model. The call graph with stack use is for the size table.
     quoted = {key: value.replace('"', '\\"') for key, value in macros.items()}

@@ -6,4 +6,4 @@ MACHINE = ["-mcpu=cortex-m4", "-mfloat-abi=hard", "-mfpu=fpv4-sp-d16"]
 
 
 def build(env):
-    cortex_m.build(env, "qemu_mps2_an386", MACHINE)
+    cortex_m.build(env, "qemu_mps2_an386", MACHINE, "armv7em")
