@@ -105,80 +105,16 @@ static unsigned log2_of(unsigned power_of_two)
     return bits;
 }
 
-static unsigned bit_reversed(unsigned k, unsigned bits)
-{
-    unsigned reversed = 0;
-    for (unsigned i = 0; i < bits; i++, k >>= 1) {
-        reversed = (reversed << 1) | (k & 1u);
-    }
-    return reversed;
-}
-
-/*
- * From the transform Z of z[k] = x[2k] + j x[2k+1] to that of x, in place, for bins 0..M:
- *   X[k] = E - j W^k D / 2 with E = (Z[k] + conj Z[M-k]) / 2, D = Z[k] - conj Z[M-k], and its mirror X[M-k].
- */
-static void split_forward(int32_t *z, unsigned m, const int32_t *twiddle)
-{
-    const int32_t re = z[0], im = z[1];
-    z[0] = nnsp_add32(re, im);
-    z[1] = 0;
-    z[2 * m] = nnsp_sub32(re, im);
-    z[2 * m + 1] = 0;
-    for (unsigned k = 1; k <= m / 2; k++) {
-        int32_t *a = z + 2 * k, *b = z + 2 * (m - k);
-        const int32_t e[2] = {nnsp_add32(a[0] >> 1, b[0] >> 1), nnsp_sub32(a[1] >> 1, b[1] >> 1)};
-        const int32_t d[2] = {nnsp_sub32(a[0], b[0]), nnsp_add32(a[1], b[1])};
-        int32_t t[2];
-        nnsp_rotate32(d, twiddle + 2 * k, t);
-        a[0] = nnsp_add32(e[0], t[1]);
-        a[1] = nnsp_sub32(e[1], t[0]);
-        b[0] = nnsp_sub32(e[0], t[1]);
-        b[1] = nnsp_sub32(nnsp_sub32(0, e[1]), t[0]);
-    }
-}
-
-/* The way back: Z[k] = E + j conj(W^k) D / 2, real and imaginary parts exchanged so that a forward transform inverts. */
-static void split_inverse(int32_t *z, unsigned m, const int32_t *twiddle)
-{
-    const int32_t first = z[0] >> 1, last = z[2 * m] >> 1;
-    z[0] = nnsp_sub32(first, last);
-    z[1] = nnsp_add32(first, last);
-    for (unsigned k = 1; k <= m / 2; k++) {
-        int32_t *a = z + 2 * k, *b = z + 2 * (m - k);
-        const int32_t e[2] = {nnsp_add32(a[0] >> 1, b[0] >> 1), nnsp_sub32(a[1] >> 1, b[1] >> 1)};
-        const int32_t d_conj[2] = {nnsp_sub32(a[0], b[0]), nnsp_sub32(nnsp_sub32(0, a[1]), b[1])};
-        int32_t t_conj[2];
-        nnsp_rotate32(d_conj, twiddle + 2 * k, t_conj);
-        a[1] = nnsp_add32(e[0], t_conj[1]);
-        a[0] = nnsp_add32(e[1], t_conj[0]);
-        b[1] = nnsp_sub32(e[0], t_conj[1]);
-        b[0] = nnsp_sub32(t_conj[0], e[1]);
-    }
-}
-
 void nnsp_frontend_analyse(nnsp_frontend *frontend, const int16_t *in)
 {
     const nnsp_frontend_table *table = frontend->table;
-    const unsigned size = table->window_size, hop = table->hop, m = table->fft_size / 2u, bits = log2_of(m);
+    const unsigned size = table->window_size, hop = table->hop, bits = log2_of(table->fft_size / 2u);
     int16_t *x = frontend->history;
     memmove(x, x + hop, (size - hop) * sizeof *x);
     memcpy(x + size - hop, in, hop * sizeof *x);
-    for (unsigned k = 0; k < m; k++) {
-        int32_t *z = frontend->spectrum + 2 * bit_reversed(k, bits);
-        for (unsigned i = 0; i < 2; i++) {
-            const unsigned n = 2 * k + i;
-            z[i] = n < size ? (x[n] * table->window[n]) >> table->window_shift : 0;
-        }
-    }
+    nnsp_window_s16(x, table->window, size, table->window_shift, frontend->spectrum, bits);
     nnsp_fft_s32(frontend->spectrum, bits, table->twiddle);
-    split_forward(frontend->spectrum, m, table->twiddle);
-}
-
-static uint64_t power_at(const nnsp_frontend *frontend, unsigned bin)
-{
-    const int64_t re = frontend->spectrum[2 * bin], im = frontend->spectrum[2 * bin + 1];
-    return (uint64_t)(re * re + im * im) >> frontend->table->power_shift;
+    nnsp_split_forward_s32(frontend->spectrum, bits, table->twiddle);
 }
 
 /* energy: Q15, in units of one int16 step squared; never below one such unit. */
@@ -192,56 +128,36 @@ static int16_t feature(const nnsp_frontend_table *table, unsigned k, uint64_t en
 void nnsp_frontend_features(const nnsp_frontend *frontend, int16_t *features)
 {
     const nnsp_frontend_table *table = frontend->table;
+    const int32_t *z = frontend->spectrum;
+    uint64_t sum[2]; /* power, and power times the rising weight, of a segment of bins */
     if (table->feature_kind == NNSP_PSPEC) {
+        static const int16_t none = 0;
         for (unsigned k = 0; k < table->features; k++) {
-            features[k] = feature(table, k, power_at(frontend, k) << 15);
+            nnsp_band_power_s32(z + 2 * k, &none, 1, table->power_shift, sum);
+            features[k] = feature(table, k, sum[0] << 15);
         }
         return;
     }
     /* A bin shares its power between the band it rises in and the band before, where it falls by as much. */
     uint64_t rising = 0;
     for (unsigned j = 0; j <= table->features; j++) {
-        uint64_t here = 0, all = 0;
-        for (unsigned bin = table->band_edge[j]; bin < table->band_edge[j + 1]; bin++) {
-            const uint64_t power = power_at(frontend, bin);
-            here += power * (uint64_t)table->rising[bin];
-            all += power << 15;
-        }
+        const unsigned first = table->band_edge[j], bins = table->band_edge[j + 1] - first;
+        nnsp_band_power_s32(z + 2 * first, table->rising + first, bins, table->power_shift, sum);
         if (j > 0) {
-            features[j - 1] = feature(table, j - 1, rising + (all - here));
+            features[j - 1] = feature(table, j - 1, rising + ((sum[0] << 15) - sum[1]));
         }
-        rising = here;
+        rising = sum[1];
     }
 }
 
 void nnsp_frontend_synthesise(nnsp_frontend *frontend, const int16_t *mask, int16_t *out)
 {
     const nnsp_frontend_table *table = frontend->table;
-    const unsigned size = table->window_size, hop = table->hop, m = table->fft_size / 2u, bits = log2_of(m);
-    int32_t *z = frontend->spectrum, *sum = frontend->overlap;
-    for (unsigned k = 0; k <= m; k++) {
-        const int32_t gain = table->mask_floor + ((mask[k] * (32768 - table->mask_floor)) >> 15);
-        for (unsigned i = 0; i < 2; i++) {
-            z[2 * k + i] = nnsp_narrow32(((int64_t)z[2 * k + i] * gain) >> table->mask_shift);
-        }
-    }
-    split_inverse(z, m, table->twiddle);
-    for (unsigned k = 0; k < m; k++) {
-        const unsigned other = bit_reversed(k, bits);
-        for (unsigned i = 0; k < other && i < 2; i++) {
-            const int32_t swap = z[2 * k + i];
-            z[2 * k + i] = z[2 * other + i];
-            z[2 * other + i] = swap;
-        }
-    }
+    const unsigned bits = log2_of(table->fft_size / 2u);
+    int32_t *z = frontend->spectrum;
+    nnsp_mask_s32(z, mask, bins_of(table), table->mask_floor, table->mask_shift);
+    nnsp_split_inverse_s32(z, bits, table->twiddle);
+    nnsp_bit_reverse_s32(z, bits);
     nnsp_fft_s32(z, bits, table->twiddle);
-    for (unsigned n = 0; n < size; n++) {
-        const int32_t x = z[n ^ 1u]; /* real and imaginary parts are still exchanged */
-        sum[n] = nnsp_add32(sum[n], nnsp_narrow32(((int64_t)x * table->window[n]) >> 16));
-    }
-    for (unsigned n = 0; n < hop; n++) {
-        out[n] = nnsp_saturate16(nnsp_round_shift(sum[n], table->output_shift));
-    }
-    memmove(sum, sum + hop, (size - hop) * sizeof *sum);
-    memset(sum + size - hop, 0, hop * sizeof *sum);
+    nnsp_overlap_add_s32(frontend->overlap, z, table->window, table->window_size, table->hop, table->output_shift, out);
 }

@@ -2,8 +2,8 @@
  * The only architecture seam. arch/portable defines every function here, and with it the truth. A target's own file of the
  * same name in arch/<target> takes its place in the build, and is tested equal to the bit.
  *
- * Activation vectors that the network hands to a kernel lie in buffers of a multiple of NNSP_BLOCK_COLS; what is behind the
- * last element meets zero weights.
+ * Vectors that the network hands to a matrix are 4-byte aligned and lie in buffers of a multiple of NNSP_BLOCK_COLS; what is behind
+ * the last element meets zero weights. Other vectors of int16 may lie on any even address and have any length.
  */
 #ifndef NNSP_KERNELS_H
 #define NNSP_KERNELS_H
@@ -20,14 +20,34 @@ static inline size_t nnsp_padded(size_t n)
 }
 
 /*
- * y[r] = saturate16(round((bias[r] + weights[r] . x) * multiplier[r] / 2^shift)), r < rows.
+ * y[r] = saturate16(round(acc[r] * multiplier[r] / 2^shift)), acc[r] = bias[r] + weights[r] . x
+ * y has room for the rows rounded up to NNSP_BLOCK_COLS. shift: 1..46.
  * Source of the form: one scale per row, multiplier / 2^shift, taken exactly.
  */
-void nnsp_matvec_s8_s16(const int8_t *weights, const int32_t *bias, const int16_t *multiplier, unsigned shift,
-                        const int16_t *x, unsigned rows, unsigned cols, int16_t *y);
+void nnsp_matvec_s8_s16(const uint32_t *weights, unsigned shift, const int16_t *x, unsigned rows, unsigned cols, int16_t *y);
 
-/* Two products in one rounding: (bias[r] + weights[r] . x) * multiplier[r] + (recurrent[r] . h) * recurrent_multiplier[r]. */
-void nnsp_gates_s8_s16(const nnsp_layer *layer, const int16_t *x, const int16_t *h, int16_t *y);
+/* Two products in one rounding, rows = 4 * units: acc[r] * multiplier[r] + (recurrent[r] . h) * recurrent_multiplier[r]. */
+void nnsp_gates_s8_s16(const uint32_t *weights, unsigned shift, const int16_t *x, unsigned cols, const int16_t *h,
+                       unsigned units, int16_t *y);
+
+/* The same in plain C for every layout of the weights: for kernels that do not take every shift. */
+void nnsp_matvec_any_s8_s16(const uint32_t *weights, unsigned shift, const int16_t *x, unsigned rows, unsigned cols,
+                            int16_t *y);
+void nnsp_gates_any_s8_s16(const uint32_t *weights, unsigned shift, const int16_t *x, unsigned cols, const int16_t *h,
+                           unsigned units, int16_t *y);
+
+/* One weight of a block: row 0..3, col 0..7. */
+static inline int8_t nnsp_weight(const uint32_t *block, unsigned row, unsigned col)
+{
+#ifdef NNSP_ROW_PAIRS
+    const uint32_t word = block[col / 4 * 4 + row / 2 * 2 + col % 4 / 2];
+    const int16_t lane = (int16_t)(word >> (col % 2 * 16));
+    const int8_t even = (int8_t)lane;
+    return row % 2 == 0 ? even : (int8_t)((lane - even) >> 8);
+#else
+    return ((const int8_t *)block)[NNSP_BLOCK_COLS * row + col];
+#endif
+}
 
 /* In place over n values: Q12 -> Q15. */
 void nnsp_tanh_s16(int16_t *x, unsigned n);
@@ -49,6 +69,37 @@ void nnsp_lstm_update_s16(const int16_t *gates, unsigned n, int32_t *c, int16_t 
  * 2n points. The result is divided by 2 for every radix-4 stage but a first one.
  */
 void nnsp_fft_s32(int32_t *z, unsigned log2n, const int32_t *twiddle);
+
+/*
+ * Windowed samples in the order that nnsp_fft_s32 takes: z[rev(k)] = x[2k] window[2k] + j x[2k+1] window[2k+1], each >> shift, for the
+ * 2^log2n points; zeros behind the window.
+ */
+void nnsp_window_s16(const int16_t *x, const int16_t *window, unsigned size, unsigned shift, int32_t *z, unsigned log2n);
+
+/* Exchange z[k] and z[rev(k)]. */
+void nnsp_bit_reverse_s32(int32_t *z, unsigned log2n);
+
+/*
+ * From the transform Z of z[k] = x[2k] + j x[2k+1] to that of x, in place, for bins 0..M, M = 2^log2n:
+ *   X[k] = E - j W^k D / 2 with E = (Z[k] + conj Z[M-k]) / 2, D = Z[k] - conj Z[M-k], and its mirror X[M-k].
+ */
+void nnsp_split_forward_s32(int32_t *z, unsigned log2n, const int32_t *twiddle);
+
+/* The way back: Z[k] = E + j conj(W^k) D / 2, real and imaginary parts exchanged so that a forward transform inverts. */
+void nnsp_split_inverse_s32(int32_t *z, unsigned log2n, const int32_t *twiddle);
+
+/* sum[0]: power of z[bins][2], each bin (re^2 + im^2) >> shift; sum[1]: each times rising, Q15. shift: 0..62. */
+void nnsp_band_power_s32(const int32_t *z, const int16_t *rising, unsigned bins, unsigned shift, uint64_t sum[2]);
+
+/* z[bins][2] = z * gain >> shift, gain = floor + (mask * (32768 - floor) >> 15); mask 0..32767. shift: 15..30. */
+void nnsp_mask_s32(int32_t *z, const int16_t *mask, unsigned bins, unsigned floor, unsigned shift);
+
+/*
+ * sum[size] += x * window >> 16, where z holds x with real and imaginary parts exchanged; the first hop of it leaves as
+ * out = saturate16(round(sum / 2^shift)), the rest moves to the front and zeros follow. shift: 1..30.
+ */
+void nnsp_overlap_add_s32(int32_t *sum, const int32_t *z, const int16_t *window, unsigned size, unsigned hop, unsigned shift,
+                          int16_t *out);
 
 /* log2(x) in Q16, x >= 1; error below 2^-14. */
 int32_t nnsp_log2_u64(uint64_t x);

@@ -9,7 +9,7 @@ void nnsp_lstm_step(const nnsp_layer *layer, void *state, const int16_t *in, int
     const unsigned n = layer->units;
     int32_t *c = state;
     int16_t *h = (int16_t *)(c + nnsp_padded(n));
-    nnsp_gates_s8_s16(layer, in, h, gates);
+    nnsp_gates_s8_s16(layer->weights, layer->shift, in, layer->inputs, h, n, gates);
     nnsp_sigmoid_s16(gates, 2 * n);
     nnsp_tanh_s16(gates + 2 * n, n);
     nnsp_sigmoid_s16(gates + 3 * n, n);

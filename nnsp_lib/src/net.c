@@ -56,11 +56,7 @@ static int output_format_is_right(const nnsp_layer *layer)
 static nnsp_status check_layer(const nnsp_layer *layer)
 {
     const int lstm = layer->kind == NNSP_LSTM, conv1d = layer->kind == NNSP_CONV1D;
-    if (layer->weights == NULL || layer->multiplier == NULL || layer->bias == NULL ||
-        (lstm && (layer->recurrent == NULL || layer->recurrent_multiplier == NULL))) {
-        return NNSP_ERR_TABLE;
-    }
-    if (layer->kind > NNSP_CONV1D || layer->inputs == 0 || layer->units == 0 || layer->units > UINT16_MAX / 4 ||
+    if (layer->weights == NULL || layer->kind > NNSP_CONV1D || layer->inputs == 0 || layer->units == 0 || layer->units > UINT16_MAX / 4 ||
         layer->kernel_size == 0 || layer->strides == 0 || layer->shift < 1 || layer->shift > 46 ||
         layer->in_frac > 15 || (uint32_t)layer->kernel_size * layer->inputs > UINT16_MAX ||
         (!conv1d && (layer->kernel_size != 1 || layer->strides != 1)) || (lstm && layer->activation != NNSP_TANH) ||
@@ -70,12 +66,7 @@ static nnsp_status check_layer(const nnsp_layer *layer)
     return NNSP_OK;
 }
 
-static size_t block_bytes(size_t rows, size_t cols)
-{
-    return (rows + 1) / NNSP_BLOCK_ROWS * NNSP_BLOCK_ROWS * nnsp_padded(cols);
-}
-
-/* Over the sizes and formats as 16-bit words, then the arrays, layer after layer. */
+/* Over the sizes and formats as 16-bit words, then the weights in plain order, whatever the order here, layer after layer. */
 static uint32_t checksum(const nnsp_network *network)
 {
     uint32_t crc = 0;
@@ -83,14 +74,22 @@ static uint32_t checksum(const nnsp_network *network)
         const nnsp_layer *layer = &network->layers[i];
         const uint16_t head[9] = {layer->kind,     layer->activation, layer->in_frac,     layer->out_frac, layer->shift,
                                   layer->inputs,   layer->units,      layer->kernel_size, layer->strides};
-        const size_t rows = layer->units * (layer->kind == NNSP_LSTM ? (size_t)4 : (size_t)1);
+        const int lstm = layer->kind == NNSP_LSTM;
+        const size_t rows = layer->units * (lstm ? (size_t)4 : (size_t)1);
+        const size_t cols = nnsp_padded((size_t)layer->kernel_size * layer->inputs) + (lstm ? nnsp_padded(layer->units) : 0);
+        const size_t words = lstm ? NNSP_GATES_WORDS : NNSP_ROWS_WORDS;
+        const uint32_t *at = layer->weights;
         crc = nnsp_crc32(crc, head, sizeof head);
-        crc = nnsp_crc32(crc, layer->weights, block_bytes(rows, (size_t)layer->kernel_size * layer->inputs));
-        crc = nnsp_crc32(crc, layer->multiplier, rows * sizeof *layer->multiplier);
-        crc = nnsp_crc32(crc, layer->bias, rows * sizeof *layer->bias);
-        if (layer->kind == NNSP_LSTM) {
-            crc = nnsp_crc32(crc, layer->recurrent, block_bytes(rows, layer->units));
-            crc = nnsp_crc32(crc, layer->recurrent_multiplier, rows * sizeof *layer->recurrent_multiplier);
+        for (size_t r = 0; r < rows; r += NNSP_GROUP_ROWS) {
+            for (size_t c = 0; c < cols; c += NNSP_BLOCK_COLS, at += NNSP_BLOCK_WORDS) {
+                int8_t plain[NNSP_GROUP_ROWS * NNSP_BLOCK_COLS];
+                for (unsigned k = 0; k < sizeof plain; k++) {
+                    plain[k] = nnsp_weight(at, k / NNSP_BLOCK_COLS, k % NNSP_BLOCK_COLS);
+                }
+                crc = nnsp_crc32(crc, plain, sizeof plain);
+            }
+            crc = nnsp_crc32(crc, at, words * sizeof *at);
+            at += words;
         }
     }
     return crc;

@@ -154,7 +154,7 @@ def test_tables_of_another_version_do_not_compile(tmp_path: Path) -> None:
     made = tables.Provenance("command", "arch", "weights")
     files = tables.model_files(build_model(FrontEnd()), 7, "old", made)
     stale = {
-        name: text.replace("NNSP_TABLE_VERSION != 1", "NNSP_TABLE_VERSION != 0")
+        name: text.replace(f"NNSP_TABLE_VERSION != {tables.TABLE_VERSION}", "NNSP_TABLE_VERSION != 0")
         for name, text in files.items()
     }
     tables.write(tmp_path, stale)

@@ -98,13 +98,8 @@ class CTables:
         return pointer
 
     def _layer(self, layer: IntegerLayer) -> dict[str, Any]:
-        recurrent = None if layer.recurrent is None else tables.blocks(layer.recurrent)
         return {
-            "weights": self._array("int8_t", tables.blocks(layer.weights)),
-            "multiplier": self._array("int16_t", layer.multiplier),
-            "bias": self._array("int32_t", layer.bias),
-            "recurrent": self._array("int8_t", recurrent),
-            "recurrent_multiplier": self._array("int16_t", layer.recurrent_multiplier),
+            "weights": self._array("uint32_t", tables.weight_words(layer)),
             "inputs": layer.inputs,
             "units": layer.units,
             "kernel_size": layer.kernel_size,

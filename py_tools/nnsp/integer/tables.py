@@ -15,10 +15,11 @@ from nnsp.integer.frontend import IntegerFrontEnd
 from nnsp.integer.quantization import IntegerLayer
 from nnsp.network.arch import Arch, Layer
 
-TABLE_VERSION = 1
+TABLE_VERSION = 2
 """NNSP_TABLE_VERSION of nnsp_lib/include/nnsp_table.h; raise both together."""
 
-BLOCK_ROWS, BLOCK_COLS = 2, 8
+GROUP_ROWS, BLOCK_COLS = 4, 8
+ROWS_WORDS, GATES_WORDS = 6, 8
 
 KINDS = {"fc": 0, "lstm": 1, "conv1d": 2}
 ACTIVATIONS = {"linear": 0, "relu6": 1, "tanh": 2, "sigmoid": 3}
@@ -39,15 +40,38 @@ def padded(n: int) -> int:
 
 
 def blocks(weights: Array) -> Array:
-    """int8 [rows, cols] in blocks of two rows by eight columns, padded with zeros: int8 [pairs, runs, 2, 8]."""
+    """int8 [rows, cols] in groups of four rows, blocks of eight columns, padded with zeros: int8 [groups, runs, 32]."""
     rows, cols = weights.shape
-    full = np.zeros((-(-rows // BLOCK_ROWS) * BLOCK_ROWS, padded(cols)), dtype=np.int8)
+    full = np.zeros((_whole_groups(rows), padded(cols)), dtype=np.int8)
     full[:rows, :cols] = weights
-    return full.reshape(-1, BLOCK_ROWS, full.shape[1] // BLOCK_COLS, BLOCK_COLS).transpose(0, 2, 1, 3)
+    runs = full.reshape(-1, GROUP_ROWS, full.shape[1] // BLOCK_COLS, BLOCK_COLS).transpose(0, 2, 1, 3)
+    return np.ascontiguousarray(runs).reshape(runs.shape[0], runs.shape[1], GROUP_ROWS * BLOCK_COLS)
+
+
+def grouped(values: Array) -> Array:
+    """One value a row in groups of four, padded with zeros: [groups, 4]."""
+    full = np.zeros(_whole_groups(len(values)), dtype=values.dtype)
+    full[: len(values)] = values
+    return full.reshape(-1, GROUP_ROWS)
+
+
+def _whole_groups(rows: int) -> int:
+    return -(-rows // GROUP_ROWS) * GROUP_ROWS
+
+
+def weight_words(layer: IntegerLayer) -> Array:
+    """A layer's weights as nnsp_table.h orders them without row pairs: uint32 [words]."""
+    parts = [blocks(layer.weights)]
+    ends = [grouped(layer.bias), grouped(layer.multiplier)]
+    if layer.recurrent is not None and layer.recurrent_multiplier is not None:
+        parts.append(blocks(layer.recurrent))
+        ends.append(grouped(layer.recurrent_multiplier))
+    words = [np.ascontiguousarray(part).reshape(len(part), -1).view("<u4") for part in parts + ends]
+    return np.concatenate(words, axis=1).ravel()
 
 
 def layer_checksum(layer: IntegerLayer, crc: int = 0) -> int:
-    """CRC-32 of one layer's sizes, formats and arrays, continued from the layer before."""
+    """CRC-32 of one layer's sizes, formats and weights, continued from the layer before."""
     head = [
         KINDS[layer.kind],
         ACTIVATIONS[layer.activation],
@@ -59,12 +83,8 @@ def layer_checksum(layer: IntegerLayer, crc: int = 0) -> int:
         layer.kernel_size,
         layer.strides,
     ]
-    parts = [np.array(head, dtype="<u2"), blocks(layer.weights), layer.multiplier, layer.bias]
-    if layer.recurrent is not None and layer.recurrent_multiplier is not None:
-        parts += [blocks(layer.recurrent), layer.recurrent_multiplier]
-    for part in parts:
-        crc = zlib.crc32(part.tobytes(), crc)
-    return crc
+    crc = zlib.crc32(np.array(head, dtype="<u2").tobytes(), crc)
+    return zlib.crc32(weight_words(layer).tobytes(), crc)
 
 
 def network_checksum(layers: tuple[IntegerLayer, ...]) -> int:
@@ -106,12 +126,10 @@ def table_bytes(arch: Arch) -> int:
 
 def layer_bytes(layer: Layer | IntegerLayer, inputs: int) -> int:
     """Bytes of one layer's tables."""
-    rows = layer.units * (4 if layer.kind == "lstm" else 1)
-    even = rows + rows % BLOCK_ROWS
-    total = even * padded(layer.kernel_size * inputs) + rows * (2 + 4)
-    if layer.kind == "lstm":
-        total += even * padded(layer.units) + rows * 2
-    return total
+    cols = padded(layer.kernel_size * inputs)
+    if layer.kind != "lstm":
+        return _whole_groups(layer.units) // GROUP_ROWS * (GROUP_ROWS * cols + 4 * ROWS_WORDS)
+    return layer.units * (GROUP_ROWS * (cols + padded(layer.units)) + 4 * GATES_WORDS)
 
 
 def state_bytes(arch: Arch) -> int:
@@ -190,18 +208,13 @@ def _source(model: IntegerModel, symbol: str, upper: str) -> Iterator[str]:
     layers = model.network.layers
     rows = []
     for n, layer in enumerate(layers):
-        yield _weights(f"layer{n}_weights", layer.weights)
-        yield _array("int16_t", f"layer{n}_multiplier", layer.multiplier)
-        yield _array("int32_t", f"layer{n}_bias", layer.bias)
-        recurrent = "0, 0"
-        if layer.recurrent is not None and layer.recurrent_multiplier is not None:
-            yield _weights(f"layer{n}_recurrent", layer.recurrent)
-            yield _array("int16_t", f"layer{n}_recurrent_multiplier", layer.recurrent_multiplier)
-            recurrent = f"layer{n}_recurrent, layer{n}_recurrent_multiplier"
+        yield f"static const uint32_t layer{n}_weights[] = {{"
+        yield from _groups(layer)
+        yield "};\n"
         rows.append(
-            f"    {{layer{n}_weights, layer{n}_multiplier, layer{n}_bias, {recurrent},\n"
-            f"     {layer.inputs}, {layer.units}, {layer.kernel_size}, {layer.strides}, NNSP_{layer.kind.upper()}, "
-            f"NNSP_{layer.activation.upper()}, {layer.in_frac}, {layer.out_frac}, {layer.shift}}},"
+            f"    {{layer{n}_weights, {layer.inputs}, {layer.units}, {layer.kernel_size}, {layer.strides}, "
+            f"NNSP_{layer.kind.upper()}, NNSP_{layer.activation.upper()}, "
+            f"{layer.in_frac}, {layer.out_frac}, {layer.shift}}},"
         )
     yield "static const nnsp_layer layers[] = {"
     yield from rows
@@ -234,11 +247,17 @@ def _frontend(fe: IntegerFrontEnd) -> Iterator[str]:
     )
 
 
-def _weights(name: str, weights: Array) -> str:
-    lines = [
-        f"    NNSP_BLOCK({', '.join(map(str, block.ravel()))})," for block in blocks(weights).reshape(-1, 16)
-    ]
-    return f"static const int8_t {name}[] = {{\n" + "\n".join(lines) + "\n};\n"
+def _groups(layer: IntegerLayer) -> Iterator[str]:
+    runs, macro = blocks(layer.weights), "NNSP_ROWS"
+    ends = [grouped(layer.bias), grouped(layer.multiplier)]
+    if layer.recurrent is not None and layer.recurrent_multiplier is not None:
+        runs, macro = np.concatenate([runs, blocks(layer.recurrent)], axis=1), "NNSP_GATES"
+        ends.append(grouped(layer.recurrent_multiplier))
+    for group, *end in zip(runs, *ends, strict=True):
+        for block in group:
+            upper, lower = (", ".join(map(str, half)) for half in block.reshape(2, -1))
+            yield f"    NNSP_BLOCK({upper},\n               {lower}),"
+        yield f"    {macro}({', '.join(str(value) for values in end for value in values)}),"
 
 
 def _array(ctype: str, name: str, values: Array) -> str:
