@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import sys
+from pathlib import Path
 
 from SCons.Script import Action, Default, Exit, SConsignFile
 
@@ -41,20 +42,25 @@ def model_macros(stem):
     }
 
 
-def library_sources(env, arch):
+def library_sources(arch, root="."):
     """Sources of nnsp_lib: what arch/<arch> has takes the place of the file of the same name in arch/portable."""
+    source = Path(root, "nnsp_lib/src")
     kernels = {}
     for folder in ("portable", arch):
-        for kind in ("c", "S"):
-            for source in env.Glob(f"nnsp_lib/src/arch/{folder}/*.{kind}"):
-                kernels[os.path.splitext(source.name)[0]] = source
-    return env.Glob("nnsp_lib/src/*.c") + list(kernels.values())
+        kernels |= {path.stem: path for path in sorted(source.glob(f"arch/{folder}/*.[cS]"))}
+    return [*sorted(source.glob("*.c")), *kernels.values()]
+
+
+def linker_script(board):
+    """Options of the linker; link.ld includes what boards share."""
+    return [*(f"-L{part}" for part in board), "-T", f"{board[0]}/link.ld"]
 
 
 def build(env, board, machine, arch):
     """build/<target>/nnsp_<model>.elf, .bin, .map; aliases run and size.
 
-    board: folder under firmware/boards; machine: the compiler's options for the processor; arch: folder of its kernels.
+    board: folders of its sources, the first with its link.ld; machine: the compiler's options for the processor;
+    arch: folder of its kernels.
     """
     if shutil.which(f"{CROSS}gcc") is None:
         stop(
@@ -68,20 +74,20 @@ def build(env, board, machine, arch):
     env.Replace(CC=f"{CROSS}gcc", LINK=f"{CROSS}gcc", OBJCOPY=f"{CROSS}objcopy", PROGSUFFIX=".elf")
     env.Append(
         CCFLAGS=[*machine, *FLAGS],
-        CPPPATH=["nnsp_lib/include", "nnsp_lib/src", "firmware/app", f"firmware/boards/{board}", "firmware/models"],
+        CPPPATH=["nnsp_lib/include", "nnsp_lib/src", "firmware/app", "firmware/models", *board],
         ASPPFLAGS=machine,
-        LINKFLAGS=[*machine, *LINK, "-T", f"firmware/boards/{board}/link.ld", "-Wl,-Map=${TARGET.base}.map"],
+        LINKFLAGS=[*machine, *LINK, *linker_script(board), "-Wl,-Map=${TARGET.base}.map"],
     )
     if env["portable"]:
         arch = "portable"
         env.Append(CCFLAGS=["-DNNSP_PORTABLE"])
-    sources = library_sources(env, arch) + env.Glob(f"firmware/boards/{board}/*.c") + ["firmware/app/link.c", table]
-    objects = [_object(env, folder, str(source)) for source in sources]
+    sources = [*library_sources(arch), *(env.Glob(f"{part}/*.c") for part in board), "firmware/app/link.c", table]
+    objects = [_object(env, folder, str(source)) for source in env.Flatten(sources)]
     # Compiled apart for every model. The call graph with stack use is for the size table.
     quoted = {key: value.replace('"', '\\"') for key, value in macros.items()}
     objects.append(_object(env, folder, "firmware/app/main.c", f"_{name}", quoted))
     elf = env.Program(f"{folder}/nnsp_{name}", objects)
-    env.Depends(elf, f"firmware/boards/{board}/link.ld")
+    env.Depends(elf, [env.Glob(f"{part}/*.ld") for part in board])
     env.SideEffect(f"{folder}/nnsp_{name}.map", elf)
     env.Clean(elf, f"{folder}/nnsp_{name}.map")
     binary = env.Command(f"{folder}/nnsp_{name}.bin", elf, "$OBJCOPY -O binary $SOURCE $TARGET")

@@ -2,8 +2,10 @@
 
 import cortex_m
 
+BOARD = ["firmware/boards/qemu_mps2_an386", "firmware/boards/qemu_mps"]
 MACHINE = ["-mcpu=cortex-m4", "-mfloat-abi=hard", "-mfpu=fpv4-sp-d16"]
+ARCH = "armv7em"
 
 
 def build(env):
-    cortex_m.build(env, "qemu_mps2_an386", MACHINE, "armv7em")
+    cortex_m.build(env, BOARD, MACHINE, ARCH)

@@ -1,5 +1,6 @@
 """Builds and doubles for the tests of link, firmware and boards."""
 
+import importlib
 import random
 import select
 import socket
@@ -46,26 +47,34 @@ def build_board(output: Path) -> Path:
     return compile_c(output, sources, SANITIZE + model_flags("def_nn0_double"))
 
 
-def build_image(output: Path, stem: str, sources: list[Path], flags: list[str] | None = None) -> Path:
-    """The firmware for the emulated Cortex-M4, with other sources for model and library."""
+def build_image(output: Path, stem: str, sources: list[Path], flags: list[str], board: str) -> Path:
+    """The firmware for an emulated board, with other sources for model and library."""
     import cortex_m
-    import target_qemu_m4
 
-    board = ROOT / "firmware" / "boards" / "qemu_mps2_an386"
-    everything = [APP / "main.c", APP / "link.c", *sorted(board.glob("*.c")), *sources]
-    options = [*target_qemu_m4.MACHINE, *cortex_m.FLAGS, f"-I{board}", *model_flags(stem), *(flags or [])]
+    target = importlib.import_module(f"target_{board}")
+    folders = [ROOT / folder for folder in target.BOARD]
+    everything = [APP / "main.c", APP / "link.c", *sources]
+    for folder in folders:
+        everything += sorted(folder.glob("*.c"))
+    options = [
+        *target.MACHINE,
+        *cortex_m.FLAGS,
+        *model_flags(stem),
+        *flags,
+        *(f"-I{path}" for path in folders),
+    ]
     # One object a source, named after it: the linker script finds the tables by name.
     objects = [
         compile_c(output.with_name(f"{source.stem}.o"), [source], ["-c", *options], "arm-none-eabi-gcc")
         for source in everything
     ]
-    link = [*target_qemu_m4.MACHINE, *cortex_m.LINK, "-T", str(board / "link.ld")]
+    link = [*target.MACHINE, *cortex_m.LINK, *cortex_m.linker_script(folders)]
     return compile_c(output, objects, link, "arm-none-eabi-gcc")
 
 
-def double_image(output: Path, *flags: str) -> Path:
-    """The firmware for the emulated Cortex-M4 around the double of the library."""
-    return build_image(output, "def_nn0_double", [DOUBLES / "double_enhancer.c"], list(flags))
+def double_image(output: Path, *flags: str, board: str = "qemu_m4") -> Path:
+    """The firmware for an emulated board around the double of the library."""
+    return build_image(output, "def_nn0_double", [DOUBLES / "double_enhancer.c"], list(flags), board)
 
 
 def small_table(folder: Path, net_id: int = 9, seed: int = 1) -> Path:
@@ -77,13 +86,14 @@ def small_table(folder: Path, net_id: int = 9, seed: int = 1) -> Path:
     return folder / f"def_nn{net_id}_small.c"
 
 
-def small_firmware(folder: Path) -> tuple[Path, Path]:
-    """Image for the emulated Cortex-M4 of the real library and a small untrained network, and its table."""
+def small_firmware(folder: Path, board: str = "qemu_m4") -> tuple[Path, Path]:
+    """Image for an emulated board of the real library and a small untrained network, and its table."""
+    import cortex_m
+
+    arch = importlib.import_module(f"target_{board}").ARCH
     table = small_table(folder)
-    library = sorted((ROOT / "nnsp_lib/src").glob("*.c"))
-    library += sorted((ROOT / "nnsp_lib/src/arch/portable").glob("*.c"))
-    image = build_image(folder / "small.elf", table.stem, [table, *library], [f"-I{folder}"])
-    return image, table
+    sources = [table, *cortex_m.library_sources(arch, ROOT)]
+    return build_image(folder / "small.elf", table.stem, sources, [f"-I{folder}"], board), table
 
 
 def double_output(samples: np.ndarray, hop: int = 160) -> np.ndarray:

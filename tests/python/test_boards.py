@@ -1,4 +1,4 @@
-"""The firmware on the emulated Cortex-M4, and ports that are opened by name."""
+"""The firmware on the emulated boards, and ports that are opened by name."""
 
 import os
 import re
@@ -28,24 +28,31 @@ from nnsp.device.link import Link, LinkLost
 from nnsp.errors import UserError
 from nnsp.integer.clib import TableEnhancer
 
+FLASH_BYTES = {"qemu_m4": 4 << 20, "qemu_m55": 512 << 10}
+
+
+@pytest.fixture(scope="module", params=boards.MACHINES)
+def board(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
 
 @pytest.fixture(scope="module")
-def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return double_image(tmp_path_factory.mktemp("image") / "double.elf")
+def image(board: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return double_image(tmp_path_factory.mktemp("image") / "double.elf", board=board)
 
 
 @pytest.fixture
-def emulator(image: Path) -> Iterator[Emulator]:
-    with open_board("qemu_m4", image) as port:
+def emulator(board: str, image: Path) -> Iterator[Emulator]:
+    with open_board(board, image) as port:
         assert isinstance(port, Emulator)
         yield port
 
 
-def test_emulated_board_streams_and_counts(emulator: Emulator) -> None:
+def test_emulated_board_streams_and_counts(board: str, emulator: Emulator) -> None:
     link, samples = Link(emulator), noise(60)
     hello = link.hello()
     assert (hello.board, hello.reset_cause, hello.unit) == (
-        "qemu_m4 (mps2-an386)",
+        f"{board} ({boards.MACHINES[board]})",
         "power on",
         "instructions",
     )
@@ -63,7 +70,7 @@ def test_emulated_board_streams_and_counts(emulator: Emulator) -> None:
     assert emulator.process.wait(5) == 0
 
 
-def test_emulator_killed_in_mid_stream(emulator: Emulator) -> None:
+def test_emulator_killed_in_mid_stream(board: str, emulator: Emulator) -> None:
     link = Link(emulator)
     hello = link.hello()
     done = 0
@@ -74,25 +81,25 @@ def test_emulator_killed_in_mid_stream(emulator: Emulator) -> None:
         if done >= 20:
             emulator.process.send_signal(signal.SIGKILL)
 
-    sentence = r"^qemu_m4: the board has gone: the emulator ended \(signal 9\) \(after \d\d of 200 hops\)$"
+    sentence = rf"^{board}: the board has gone: the emulator ended \(signal 9\) \(after \d\d of 200 hops\)$"
     with pytest.raises(LinkLost, match=sentence):
         link.stream(hello, noise(200), kill_at_20)
 
 
-def test_emulator_stopped_in_mid_stream(emulator: Emulator) -> None:
+def test_emulator_stopped_in_mid_stream(board: str, emulator: Emulator) -> None:
     link = Link(emulator, timeout=0.1)
     hello = link.hello()
     os.kill(emulator.process.pid, signal.SIGSTOP)
-    with pytest.raises(LinkLost, match=r"^qemu_m4: no answer to RESET in 0.4 s"):
+    with pytest.raises(LinkLost, match=rf"^{board}: no answer to RESET in 0.4 s"):
         link.stream(hello, noise(20))
 
 
-def test_a_fault_says_what_and_where(tmp_path: Path) -> None:
-    faulty = double_image(tmp_path / "faulty.elf", "-DFAULT_AT=5")
+def test_a_fault_says_what_and_where(board: str, tmp_path: Path) -> None:
+    faulty = double_image(tmp_path / "faulty.elf", "-DFAULT_AT=5", board=board)
     sentence = (
         r"the program on the board crashed: UsageFault at 0x(\w{8}), status 0x00010000, address 0x0+ \("
     )
-    with open_board("qemu_m4", faulty) as port:
+    with open_board(board, faulty) as port:
         assert isinstance(port, Emulator)
         link = Link(port)
         with pytest.raises(LinkLost, match=sentence) as caught:
@@ -107,20 +114,20 @@ def test_a_fault_says_what_and_where(tmp_path: Path) -> None:
     assert where and int(where[1], 16) == int(found[1], 16)
 
 
-def test_a_stack_that_overflows_is_named(tmp_path: Path) -> None:
-    deep = double_image(tmp_path / "deep.elf", "-DOVERFLOW_AT=3")
-    with open_board("qemu_m4", deep) as port:
+def test_a_stack_that_overflows_is_named(board: str, tmp_path: Path) -> None:
+    deep = double_image(tmp_path / "deep.elf", "-DOVERFLOW_AT=3", board=board)
+    with open_board(board, deep) as port:
         link = Link(port)
         with pytest.raises(LinkLost, match=r"crashed: stack overflow at 0x0+, .* \(after [0-3] of 20 hops\)"):
             link.stream(link.hello(), noise(20))
 
 
-def test_emulated_board_equals_the_library_here(tmp_path: Path) -> None:
-    """The real library and an untrained network, on both machines, to the bit."""
-    built, table = small_firmware(tmp_path)
+def test_emulated_board_equals_the_library_here(board: str, tmp_path: Path) -> None:
+    """The real library and an untrained network, there and here, to the bit."""
+    built, table = small_firmware(tmp_path, board)
     loud, quiet = noise(40, 3), (noise(60, 4) // 256).astype(np.int16)
     samples = np.concatenate([loud, quiet])
-    with open_board("qemu_m4", built) as port:
+    with open_board(board, built) as port:
         link = Link(port)
         hello = link.hello()
         streamed = link.stream(hello, samples)
@@ -131,7 +138,7 @@ def test_emulated_board_equals_the_library_here(tmp_path: Path) -> None:
     assert streamed.audio.any()
 
 
-def test_image_sizes_are_those_of_binutils(image: Path) -> None:
+def test_image_sizes_are_those_of_binutils(board: str, image: Path) -> None:
     found = images.load(image)
     listing = subprocess.run(["arm-none-eabi-size", "-A", image], capture_output=True, text=True, check=True)
     sizes = {
@@ -142,7 +149,7 @@ def test_image_sizes_are_those_of_binutils(image: Path) -> None:
     assert found.flash == sum(sizes.get(name, 0) for name in (".text", ".tables", ".rodata", ".data"))
     assert found.ram == sum(sizes.get(name, 0) for name in (".stack", ".bss", ".data"))
     regions = {region.name: region for region in found.regions}
-    assert (regions["FLASH"].used, regions["FLASH"].size) == (found.flash, 4 << 20)
+    assert (regions["FLASH"].used, regions["FLASH"].size) == (found.flash, FLASH_BYTES[board])
     assert (regions["RAM"].used, regions["RAM"].size) == (found.ram, 4 << 20)
 
 
@@ -223,11 +230,11 @@ def test_a_port_that_is_not_there() -> None:
         pass
 
 
-def test_no_emulator_installed(monkeypatch: pytest.MonkeyPatch, image: Path) -> None:
+def test_no_emulator_installed(monkeypatch: pytest.MonkeyPatch, board: str, image: Path) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
     with (
         pytest.raises(UserError, match=r"^qemu-system-arm is not installed.*install qemu-system-arm$"),
-        open_board("qemu_m4", image),
+        open_board(board, image),
     ):
         pass
 

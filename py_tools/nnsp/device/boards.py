@@ -17,7 +17,7 @@ from nnsp.device.link import Port, PortLost
 from nnsp.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[3]
-MACHINES = {"qemu_m4": "mps2-an386"}  # SCons target: QEMU's name for the board
+MACHINES = {"qemu_m4": "mps2-an386", "qemu_m55": "mps3-an547"}  # SCons target: QEMU's name for the board
 START_SECONDS = 10.0
 WRITE_SECONDS = 5.0
 

@@ -1,19 +1,17 @@
 /*
- * Arm MPS2 with the AN386 image (Cortex-M4F), as QEMU emulates it under -icount shift=6. CMSDK peripherals; the sections are
- * of the Cortex-M System Design Kit's reference manual (Arm DDI 0479).
+ * Arm's MPS2 and MPS3 boards as QEMU emulates them under -icount shift=6; board.h has what they differ in. The UART is CMSDK's: section
+ * 4.3 of the Cortex-M System Design Kit's reference manual (Arm DDI 0479).
  */
 #include "port.h"
 
 #include "board.h"
+#include "stack.h"
 
-#define REG(address) (*(volatile uint32_t *)(address))
-
-/* UART0, section 4.3 */
-#define UART_DATA REG(0x40004000u)
-#define UART_STATE REG(0x40004004u)
-#define UART_CTRL REG(0x40004008u)
-#define UART_INTCLEAR REG(0x4000400Cu)
-#define UART_BAUDDIV REG(0x40004010u)
+#define UART_DATA REG(UART0)
+#define UART_STATE REG(UART0 + 0x4u)
+#define UART_CTRL REG(UART0 + 0x8u)
+#define UART_INTCLEAR REG(UART0 + 0xCu)
+#define UART_BAUDDIV REG(UART0 + 0x10u)
 #define STATE_TX_FULL 1u
 #define STATE_RX_FULL 2u
 #define STATE_RX_OVERRUN 8u
@@ -22,14 +20,12 @@
 #define CTRL_RX_INTERRUPT 8u
 #define INT_RX 2u
 
-/* TIMER0, section 4.1: counts down at 25 MHz */
-#define TIMER_CTRL REG(0x40000000u)
-#define TIMER_VALUE REG(0x40000004u)
-#define TIMER_RELOAD REG(0x40000008u)
+/* The word of an interrupt in the NVIC's set-enable and clear-pending registers, and its bit there. */
+#define NVIC_ENABLE(irq) REG(0xE000E100u + (irq) / 32u * 4u)
+#define NVIC_UNPEND(irq) REG(0xE000E280u + (irq) / 32u * 4u)
+#define NVIC_BIT(irq) (1u << (irq) % 32u)
 
-#define NVIC_ENABLE REG(0xE000E100u)
-#define NVIC_UNPEND REG(0xE000E280u)
-#define UART0_RX_IRQ (1u << 0)
+#define INSTRUCTION_NS 64u /* of QEMU's time, with shift=6 */
 
 #define EXIT_POLLS 300000u
 
@@ -40,7 +36,7 @@ static uint32_t count_of_nothing; /* instructions of a begin and an end alone */
 const port_facts *port_init(void)
 {
     static const port_facts facts = {
-        .board = "qemu_m4 (mps2-an386)",
+        .board = BOARD_NAME,
         .reset_cause = "power on",
         .count_hz = 0,
         .receive_bytes = 1u << 16, /* QEMU keeps back what the UART has no room for */
@@ -48,10 +44,8 @@ const port_facts *port_init(void)
     };
     UART_BAUDDIV = 16;
     UART_CTRL = CTRL_TX | CTRL_RX | CTRL_RX_INTERRUPT;
-    NVIC_ENABLE = UART0_RX_IRQ;
-    TIMER_RELOAD = 0xFFFFFFFFu;
-    TIMER_VALUE = 0xFFFFFFFFu;
-    TIMER_CTRL = 1;
+    NVIC_ENABLE(UART0_RX_IRQ) = NVIC_BIT(UART0_RX_IRQ);
+    ticks_start();
     port_count_begin();
     count_of_nothing = port_count_end();
     return &facts;
@@ -84,7 +78,7 @@ void port_wait(void)
     /* A pending interrupt ends WFI although PRIMASK keeps it from being taken. */
     __asm volatile("dsb\nwfi" ::: "memory");
     UART_INTCLEAR = INT_RX;
-    NVIC_UNPEND = UART0_RX_IRQ;
+    NVIC_UNPEND(UART0_RX_IRQ) = NVIC_BIT(UART0_RX_IRQ);
 }
 
 uint32_t port_bytes_lost(void)
@@ -94,14 +88,13 @@ uint32_t port_bytes_lost(void)
 
 void port_count_begin(void)
 {
-    count_from = TIMER_VALUE;
+    count_from = ticks();
 }
 
 uint32_t port_count_end(void)
 {
-    /* With shift=6 an instruction takes 64 ns of QEMU's time, a tick of the timer 40 ns. */
-    const uint32_t ticks = count_from - TIMER_VALUE;
-    const uint32_t count = (uint32_t)(((uint64_t)ticks * 40u + 32u) / 64u);
+    const uint64_t nanoseconds = (uint64_t)(ticks() - count_from) * TICK_NS;
+    const uint32_t count = (uint32_t)((nanoseconds + INSTRUCTION_NS / 2u) / INSTRUCTION_NS);
     return count > count_of_nothing ? count - count_of_nothing : 0;
 }
 

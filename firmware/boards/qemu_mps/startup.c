@@ -1,8 +1,8 @@
-/* Cortex-M4 start: vectors, stack paint, memory, faults. */
+/* Cortex-M4 and M55 start: vectors, stack paint, memory, faults. */
 #include <stdint.h>
 
-#include "board.h"
 #include "port.h"
+#include "stack.h"
 
 int main(void);
 void reset(void);
@@ -20,8 +20,8 @@ extern uint32_t data_load[], data_begin[], data_end[], bss_begin[], bss_end[], f
 typedef void (*handler)(void);
 
 /* Interrupts stay masked: the port polls, and an interrupt only ends its sleep. So every entry is a fault. */
-__attribute__((section(".vectors"), used)) static const handler vectors[16 + 32] = {
-    (handler)stack_top, reset, [2 ... 16 + 31] = fault,
+__attribute__((section(".vectors"), used)) static const handler vectors[16 + 64] = {
+    (handler)stack_top, reset, [2 ... 16 + 63] = fault,
 };
 
 /* Paints the whole stack before anything uses it. */
@@ -40,7 +40,7 @@ __attribute__((naked)) void reset(void)
 
 __attribute__((used)) static void start(void)
 {
-    /* The image is built for the hard-float ABI, so the compiler may use the registers of the FPU. */
+    /* The image is built for the hard-float ABI, so the compiler may use the registers of the FPU, and of Helium. */
     CPACR |= 0xFu << 20;
     __asm volatile("dsb\nisb");
     const uint32_t *load = data_load;
