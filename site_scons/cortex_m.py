@@ -7,6 +7,7 @@ import shutil
 import sys
 from pathlib import Path
 
+import bench_image
 from SCons.Script import Action, Default, Exit, SConsignFile
 
 CROSS = "arm-none-eabi-"
@@ -81,8 +82,10 @@ def build(env, board, machine, arch):
     if env["portable"]:
         arch = "portable"
         env.Append(CCFLAGS=["-DNNSP_PORTABLE"])
-    sources = [*library_sources(arch), *(env.Glob(f"{part}/*.c") for part in board), "firmware/app/link.c", table]
+    sources = [*library_sources(arch), *(env.Glob(f"{part}/*.c") for part in board), table]
     objects = [_object(env, folder, str(source)) for source in env.Flatten(sources)]
+    bench_image.add(env, folder, objects, table, lambda source: _object(env, folder, source))
+    objects.append(_object(env, folder, "firmware/app/link.c"))
     # Compiled apart for every model. The call graph with stack use is for the size table.
     quoted = {key: value.replace('"', '\\"') for key, value in macros.items()}
     objects.append(_object(env, folder, "firmware/app/main.c", f"_{name}", quoted))

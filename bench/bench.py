@@ -1,0 +1,58 @@
+"""Count what the kernels and whole frames take on the emulated boards, and hold it to the budget."""
+
+import argparse
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "py_tools"))
+
+import report  # noqa: E402
+from measure import measure  # noqa: E402
+from nnsp.cli import run  # noqa: E402
+from nnsp.device.boards import MACHINES  # noqa: E402
+from nnsp.errors import UserError  # noqa: E402
+
+BUDGET = ROOT / "bench" / "budget.json"
+
+
+def main() -> None:
+    """Read the arguments, measure and print."""
+    parser = argparse.ArgumentParser(prog="./nnsp bench", description=__doc__, allow_abbrev=False)
+    parser.add_argument(
+        "--json",
+        type=Path,
+        metavar="FILE",
+        help="write {target: {case: {macs, instructions, cycles}}} to FILE",
+    )
+    parser.add_argument("--compare", type=Path, metavar="OLD", help="print what differs from such a file")
+    parser.add_argument("--markdown", action="store_true", help="print the tables as Markdown")
+    parser.add_argument(
+        "--check", action="store_true", help=f"fail on 2 %% more than {BUDGET.relative_to(ROOT)}"
+    )
+    parser.add_argument(
+        "--update", action="store_true", help=f"make today's figures {BUDGET.relative_to(ROOT)}"
+    )
+    arguments = parser.parse_args()
+    old = report.read(arguments.compare) if arguments.compare else None
+
+    def say(what: str) -> None:
+        print(f"bench: {what}", file=sys.stderr)
+
+    measured = [measure(target, portable, say) for target in MACHINES for portable in (False, True)]
+    report.check_agreement(measured)
+    print(report.markdown(measured) if arguments.markdown else report.text(measured))
+    figures = report.figures(measured)
+    own = report.figures([each for each in measured if not each.portable])
+    if arguments.json:
+        report.write(arguments.json, figures)
+    if old is not None:
+        print(f"\nagainst {arguments.compare}:\n{report.compared(old, figures)}")
+    if arguments.update:
+        report.write(BUDGET, own)
+    if arguments.check and (wrong := report.regressions(report.read(BUDGET), own)):
+        raise UserError("over budget:\n  " + "\n  ".join(wrong))
+
+
+if __name__ == "__main__":
+    run(main, "stopped; nothing was written")
