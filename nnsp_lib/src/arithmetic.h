@@ -40,19 +40,6 @@ static inline int32_t nnsp_sub32(int32_t a, int32_t b)
     return nnsp_narrow32((int64_t)a - b);
 }
 
-/* a * b / 2^32, rounded half up. */
-static inline int32_t nnsp_mulhr32(int32_t a, int32_t b)
-{
-    return (int32_t)(((int64_t)a * b + ((int64_t)1 << 31)) >> 32);
-}
-
-/* y = x * w / 2 of complex x and w = Q31: each partial product is rounded on its own, so that order does not matter. */
-static inline void nnsp_rotate32(const int32_t x[2], const int32_t w[2], int32_t y[2])
-{
-    y[0] = nnsp_add32(nnsp_mulhr32(x[0], w[0]), nnsp_mulhr32(nnsp_sub32(0, x[1]), w[1]));
-    y[1] = nnsp_add32(nnsp_mulhr32(x[0], w[1]), nnsp_mulhr32(x[1], w[0]));
-}
-
 /* x / 2^shift, rounded half up; shift >= 1. */
 static inline int64_t nnsp_round_shift(int64_t x, unsigned shift)
 {
@@ -71,6 +58,85 @@ static inline int32_t nnsp_saturate32(int64_t x)
 {
     NNSP_COUNT(saturations, x < INT32_MIN || x > INT32_MAX);
     return (int32_t)(x > INT32_MAX ? INT32_MAX : x < INT32_MIN ? INT32_MIN : x);
+}
+
+#if defined(__ARM_FEATURE_DSP) && !defined(NNSP_PORTABLE)
+#include "arithmetic_dsp.h"
+#else
+
+/* a * b / 2^32, rounded half up. */
+static inline int32_t nnsp_mulhr32(int32_t a, int32_t b)
+{
+    return (int32_t)(((int64_t)a * b + ((int64_t)1 << 31)) >> 32);
+}
+
+/* sum + nnsp_mulhr32(a, b) */
+static inline int32_t nnsp_add_mulhr32(int32_t sum, int32_t a, int32_t b)
+{
+    return nnsp_add32(sum, nnsp_mulhr32(a, b));
+}
+
+/* sum + nnsp_mulhr32(-a, b) */
+static inline int32_t nnsp_sub_mulhr32(int32_t sum, int32_t a, int32_t b)
+{
+    return nnsp_add32(sum, nnsp_mulhr32(nnsp_sub32(0, a), b));
+}
+
+/* x * y / 2^16 of 16-bit y, rounded down. */
+static inline int32_t nnsp_mulw32(int32_t x, int32_t y)
+{
+    return (int32_t)(((int64_t)x * y) >> 16);
+}
+
+/* sum + nnsp_mulw32(x, y) */
+static inline int32_t nnsp_add_mulw32(int32_t sum, int32_t x, int32_t y)
+{
+    return nnsp_add32(sum, nnsp_mulw32(x, y));
+}
+
+static inline uint64_t nnsp_shift_u64(uint64_t x, unsigned shift)
+{
+    return x >> shift;
+}
+
+/* sum + x * y */
+static inline uint64_t nnsp_add_product_u64(uint64_t sum, uint64_t x, uint32_t y)
+{
+    return sum + x * y;
+}
+
+/* x / 2^shift to 16 bits, rounded half up, saturated; shift >= 1. */
+static inline int16_t nnsp_narrow16(int32_t x, unsigned shift)
+{
+    return nnsp_saturate16(nnsp_round_shift(x, shift));
+}
+
+/* x != 0. */
+static inline unsigned nnsp_leading_zeros32(uint32_t x)
+{
+    unsigned zeros = 0;
+    for (; !(x >> 31); x <<= 1) {
+        zeros++;
+    }
+    return zeros;
+}
+
+static inline unsigned nnsp_reverse_bits(unsigned k, unsigned bits)
+{
+    unsigned reversed = 0;
+    for (unsigned i = 0; i < bits; i++, k >>= 1) {
+        reversed = (reversed << 1) | (k & 1u);
+    }
+    return reversed;
+}
+
+#endif
+
+/* y = x * w / 2 of complex x and w = Q31: each partial product is rounded on its own, so that order does not matter. */
+static inline void nnsp_rotate32(const int32_t x[2], const int32_t w[2], int32_t y[2])
+{
+    y[0] = nnsp_sub_mulhr32(nnsp_mulhr32(x[0], w[0]), x[1], w[1]);
+    y[1] = nnsp_add_mulhr32(nnsp_mulhr32(x[0], w[1]), x[1], w[0]);
 }
 
 #endif

@@ -1,34 +1,41 @@
 #include "arithmetic.h"
 #include "kernels.h"
 
-static unsigned bit_reversed(unsigned k, unsigned bits)
-{
-    unsigned reversed = 0;
-    for (unsigned i = 0; i < bits; i++, k >>= 1) {
-        reversed = (reversed << 1) | (k & 1u);
-    }
-    return reversed;
-}
-
 void nnsp_window_s16(const int16_t *x, const int16_t *window, unsigned size, unsigned shift, int32_t *z, unsigned log2n)
 {
-    for (unsigned k = 0; k < 1u << log2n; k++) {
-        int32_t *to = z + 2 * bit_reversed(k, log2n);
-        for (unsigned i = 0; i < 2; i++) {
-            const unsigned n = 2 * k + i;
-            to[i] = n < size ? (x[n] * window[n]) >> shift : 0;
-        }
+    unsigned k = 0;
+    for (; k < size / 2; k++, x += 2, window += 2) {
+        const int32_t x0 = x[0], x1 = x[1], w0 = window[0], w1 = window[1];
+        int32_t *to = z + 2 * nnsp_reverse_bits(k, log2n);
+        to[0] = (x0 * w0) >> shift;
+        to[1] = (x1 * w1) >> shift;
+    }
+    for (; k < 1u << log2n; k++) {
+        int32_t *to = z + 2 * nnsp_reverse_bits(k, log2n);
+        to[0] = 0;
+        to[1] = 0;
     }
 }
 
+static inline void swap(int32_t *a, int32_t *b)
+{
+    const int32_t a_re = a[0], a_im = a[1], b_re = b[0], b_im = b[1];
+    a[0] = b_re;
+    a[1] = b_im;
+    b[0] = a_re;
+    b[1] = a_im;
+}
+
+/* For even k < n/2, rev(k) is even and below n/2 too; from it follow those of k + 1 and of k + n/2 + 1. */
 void nnsp_bit_reverse_s32(int32_t *z, unsigned log2n)
 {
-    for (unsigned k = 0; k < 1u << log2n; k++) {
-        const unsigned other = bit_reversed(k, log2n);
-        for (unsigned i = 0; k < other && i < 2; i++) {
-            const int32_t swap = z[2 * k + i];
-            z[2 * k + i] = z[2 * other + i];
-            z[2 * other + i] = swap;
+    const unsigned half = 1u << (log2n - 1);
+    for (unsigned k = 0; k < half; k += 2) {
+        const unsigned other = nnsp_reverse_bits(k, log2n);
+        swap(z + 2 * (k + 1), z + 2 * (other + half));
+        if (k < other) {
+            swap(z + 2 * k, z + 2 * other);
+            swap(z + 2 * (k + half + 1), z + 2 * (other + half + 1));
         }
     }
 }
@@ -75,38 +82,52 @@ void nnsp_split_inverse_s32(int32_t *z, unsigned log2n, const int32_t *twiddle)
 
 void nnsp_band_power_s32(const int32_t *z, const int16_t *rising, unsigned bins, unsigned shift, uint64_t sum[2])
 {
-    sum[0] = 0;
-    sum[1] = 0;
+    uint64_t whole = 0, part = 0;
     for (unsigned k = 0; k < bins; k++) {
         const int64_t re = z[2 * k], im = z[2 * k + 1];
-        const uint64_t power = (uint64_t)(re * re + im * im) >> shift;
-        sum[0] += power;
-        sum[1] += power * (uint64_t)rising[k];
+        const uint64_t power = nnsp_shift_u64((uint64_t)(re * re + im * im), shift);
+        whole += power;
+        part = nnsp_add_product_u64(part, power, (uint16_t)rising[k]);
     }
+    sum[0] = whole;
+    sum[1] = part;
 }
 
 void nnsp_mask_s32(int32_t *z, const int16_t *mask, unsigned bins, unsigned floor, unsigned shift)
 {
-    const int32_t least = (int32_t)floor;
-    for (unsigned k = 0; k < bins; k++) {
-        const int32_t gain = least + ((mask[k] * (32768 - least)) >> 15);
-        z[2 * k] = nnsp_narrow32(((int64_t)z[2 * k] * gain) >> shift);
-        z[2 * k + 1] = nnsp_narrow32(((int64_t)z[2 * k + 1] * gain) >> shift);
+    const int32_t least = (int32_t)floor, range = 32768 - least;
+    if (shift == 16) { /* the usual one, and one instruction where there is a SMULWB */
+        for (unsigned k = 0; k < bins; k++, z += 2) {
+            const int32_t gain = least + ((mask[k] * range) >> 15), re = z[0], im = z[1];
+            z[0] = nnsp_mulw32(re, gain);
+            z[1] = nnsp_mulw32(im, gain);
+        }
+        return;
+    }
+    for (unsigned k = 0; k < bins; k++, z += 2) {
+        const int32_t gain = least + ((mask[k] * range) >> 15);
+        z[0] = nnsp_narrow32(((int64_t)z[0] * gain) >> shift);
+        z[1] = nnsp_narrow32(((int64_t)z[1] * gain) >> shift);
     }
 }
 
 void nnsp_overlap_add_s32(int32_t *sum, const int32_t *z, const int16_t *window, unsigned size, unsigned hop, unsigned shift,
                           int16_t *out)
 {
-    for (unsigned n = 0; n < size; n++) {
-        const int32_t whole = nnsp_add32(sum[n], nnsp_narrow32(((int64_t)z[n ^ 1u] * window[n]) >> 16));
-        if (n < hop) {
-            out[n] = nnsp_saturate16(nnsp_round_shift(whole, shift));
-        } else {
-            sum[n - hop] = whole;
-        }
+    unsigned n = 0;
+    for (; n < hop; n++) {
+        out[n] = nnsp_narrow16(nnsp_add_mulw32(sum[n], z[n ^ 1u], window[n]), shift);
     }
-    for (unsigned n = size - hop; n < size; n++) {
+    if (n % 2 != 0) {
+        sum[0] = nnsp_add_mulw32(sum[n], z[n - 1], window[n]);
+        n++;
+    }
+    for (; n < size; n += 2) {
+        const int32_t first = sum[n], second = sum[n + 1], im = z[n], re = z[n + 1];
+        sum[n - hop] = nnsp_add_mulw32(first, re, window[n]);
+        sum[n - hop + 1] = nnsp_add_mulw32(second, im, window[n + 1]);
+    }
+    for (n = size - hop; n < size; n++) {
         sum[n] = 0;
     }
 }

@@ -1,0 +1,94 @@
+/*
+ * tanh and sigmoid, two values at a time: SSUB16 and SEL take two magnitudes at once and keep the signs in the GE flags to the end. A
+ * compiler does not use them.
+ */
+    .syntax unified
+    .thumb
+
+    .equ STEP_BITS, 6 /* NNSP_TANH_STEP_BITS */
+
+/*
+ * |tanh| in Q16 of both halves of r4, r8 and r9; GE says where the half is 0 or less. r1: table, r3: what is
+ * added before a step's part is divided by 2^STEP_BITS, r12: 0. Spoils r5-r7, r10, r11.
+ */
+.macro magnitudes
+    ssub16  r5, r12, r4
+    sel     r5, r5, r4
+    ubfx    r6, r5, #STEP_BITS, #(16 - STEP_BITS)
+    lsr     r7, r5, #(16 + STEP_BITS)
+    add     r6, r1, r6, lsl #1
+    add     r7, r1, r7, lsl #1
+    and     r5, r5, #0x003F003F
+    ldrh    r8, [r6]
+    ldrh    r10, [r6, #2]
+    ldrh    r9, [r7]
+    ldrh    r11, [r7, #2]
+    sub     r10, r10, r8
+    sub     r11, r11, r9
+    smlabb  r10, r10, r5, r3
+    smlabt  r11, r11, r5, r3
+    add     r8, r8, r10, asr #STEP_BITS
+    add     r9, r9, r11, asr #STEP_BITS
+.endm
+
+/* r4 = tanh in Q15; r3 holds the 1 that rounds Q16 to Q15, too. QSUB16 leaves GE as it is. */
+.macro tanh_pair
+    magnitudes
+    usat    r8, #15, r8, asr #1
+    usat    r9, #15, r9, asr #1
+    pkhbt   r8, r8, r9, lsl #16
+    qsub16  r9, r12, r8
+    sel     r4, r9, r8
+.endm
+
+/* r4 = (65536 +- tanh + 2) / 4, for sigmoid(x) = (1 + tanh(x / 2)) / 2. lr: 65538 */
+.macro sigmoid_pair
+    magnitudes
+    lsl     r5, r4, #16
+    eor     r8, r8, r5, asr #31
+    sub     r8, r8, r5, asr #31
+    eor     r9, r9, r4, asr #31
+    sub     r9, r9, r4, asr #31
+    add     r8, r8, lr
+    add     r9, r9, lr
+    usat    r8, #15, r8, asr #2
+    usat    r9, #15, r9, asr #2
+    pkhbt   r4, r8, r9, lsl #16
+.endm
+
+/* void \name(int16_t *x, unsigned n) */
+.macro activation name, pair, added
+    .section .text.\name, "ax", %progbits
+    .align 2
+    .global \name
+    .type \name, %function
+    .thumb_func
+\name:
+    push    {r4-r11, lr}
+    subs    r2, r1, #2
+    movw    r1, #:lower16:nnsp_tanh_table
+    movt    r1, #:upper16:nnsp_tanh_table
+    mov     r3, #\added
+    mov     r12, #0
+    movw    lr, #2
+    movt    lr, #1
+    blt     2f
+1:
+    ldr     r4, [r0]
+    \pair
+    str     r4, [r0], #4
+    subs    r2, r2, #2
+    bge     1b
+2:
+    adds    r2, r2, #2
+    beq     3f
+    ldrh    r4, [r0]
+    \pair
+    strh    r4, [r0]
+3:
+    pop     {r4-r11, pc}
+    .size \name, . - \name
+.endm
+
+    activation nnsp_tanh_s16, tanh_pair, ((1 << STEP_BITS) + (1 << (STEP_BITS - 1)))
+    activation nnsp_sigmoid_s16, sigmoid_pair, (1 << (STEP_BITS - 1))
