@@ -2,7 +2,7 @@
  * What ./nnsp bench measures, one region after another: kernels on made-up data; the front end and whole frames of the
  * models on samples.bin. results.bin tells of every region what it was, and a checksum of what came out.
  */
-#include "bench_models.h" /* MODELS(MODEL): symbol, bytes of state, name of the architecture */
+#include "models.h" /* MODELS(MODEL): symbol, bytes of state, name of the architecture */
 #include "crc32.h"
 #include "files.h"
 #include "kernels.h"

@@ -12,7 +12,7 @@ def models():
 
 
 def models_header(stems):
-    """Text of bench_models.h: every model's symbol, bytes of state and architecture."""
+    """Text of models.h: every model's symbol, bytes of state and architecture."""
     symbols = [stem.removeprefix("def_") for stem in stems]
     lines = [f'#include "{stem}.h"' for stem in stems]
     rows = [f"    MODEL({symbol}, {symbol.upper()}_STATE_BYTES, {symbol.upper()}_ARCH)" for symbol in symbols]
@@ -26,7 +26,7 @@ def add(env, folder, objects, table, compile_c):
         with open(str(target[0]), "w") as file:
             file.write(source[0].get_text_contents())
 
-    header = env.Command(f"{folder}/bench/bench_models.h", env.Value(models_header(models())), write)
+    header = env.Command(f"{folder}/bench/models.h", env.Value(models_header(models())), write)
     path = [*env["CPPPATH"], "bench", f"{folder}/bench"]
     cases = env.Object(f"{folder}/bench/cases.o", "bench/cases.c", CPPPATH=path)
     env.Depends(cases, header)
