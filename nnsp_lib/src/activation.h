@@ -8,9 +8,9 @@
 static inline int32_t nnsp_tanh_magnitude(int32_t x)
 {
     const uint32_t magnitude = (uint32_t)(x < 0 ? -x : x);
-    const uint16_t *at = nnsp_tanh_table + (magnitude >> NNSP_TANH_STEP_BITS);
+    const uint32_t entry = nnsp_tanh_table[magnitude >> NNSP_TANH_STEP_BITS];
     const int32_t part = (int32_t)(magnitude & ((1u << NNSP_TANH_STEP_BITS) - 1));
-    const int32_t low = at[0], step = at[1] - low;
+    const int32_t low = (int32_t)(entry & 0xFFFFu), step = (int32_t)(entry >> 16);
     return low + ((step * part + (1 << (NNSP_TANH_STEP_BITS - 1))) >> NNSP_TANH_STEP_BITS);
 }
 

@@ -7,7 +7,10 @@
 #define NNSP_TANH_STEP_BITS 6 /* Q12 input: a step of 1/64 */
 #define NNSP_LOG2_STEP_BITS 6 /* 64 steps per octave */
 
-extern const uint16_t nnsp_tanh_table[514]; /* Q16, tanh(k / 64), 0..8 and one more for the interpolation */
-extern const int32_t nnsp_log2_table[65];   /* Q16, log2(1 + k / 64) */
+/* Q16: tanh(k / 64), 0..8, in the lower half, the step to the next entry in the upper: one load gives both. */
+extern const uint32_t nnsp_tanh_table[513];
+
+/* Q16, log2(1 + k / 64) */
+extern const int32_t nnsp_log2_table[65];
 
 #endif

@@ -9,26 +9,22 @@
 
 /*
  * |tanh| in Q16 of both halves of r4, r8 and r9; GE says where the half is 0 or less. r1: table, r3: what is
- * added before a step's part is divided by 2^STEP_BITS, r12: 0. Spoils r5-r7, r10, r11.
+ * added before a step's part is divided by 2^STEP_BITS, r12: 0. Spoils r5-r7.
  */
 .macro magnitudes
     ssub16  r5, r12, r4
     sel     r5, r5, r4
     ubfx    r6, r5, #STEP_BITS, #(16 - STEP_BITS)
     lsr     r7, r5, #(16 + STEP_BITS)
-    add     r6, r1, r6, lsl #1
-    add     r7, r1, r7, lsl #1
+    ldr     r8, [r1, r6, lsl #2]
+    ldr     r9, [r1, r7, lsl #2]
     and     r5, r5, #0x003F003F
-    ldrh    r8, [r6]
-    ldrh    r10, [r6, #2]
-    ldrh    r9, [r7]
-    ldrh    r11, [r7, #2]
-    sub     r10, r10, r8
-    sub     r11, r11, r9
-    smlabb  r10, r10, r5, r3
-    smlabt  r11, r11, r5, r3
-    add     r8, r8, r10, asr #STEP_BITS
-    add     r9, r9, r11, asr #STEP_BITS
+    smlatb  r6, r8, r5, r3
+    smlatt  r7, r9, r5, r3
+    asr     r6, r6, #STEP_BITS
+    asr     r7, r7, #STEP_BITS
+    uxtah   r8, r6, r8
+    uxtah   r9, r7, r9
 .endm
 
 /* r4 = tanh in Q15; r3 holds the 1 that rounds Q16 to Q15, too. QSUB16 leaves GE as it is. */
@@ -41,16 +37,15 @@
     sel     r4, r9, r8
 .endm
 
-/* r4 = (65536 +- tanh + 2) / 4, for sigmoid(x) = (1 + tanh(x / 2)) / 2. lr: 65538 */
+/* r4 = (65538 +- tanh) / 4, for sigmoid(x) = (1 + tanh(x / 2)) / 2; r3 holds the 65538, too. lr: 2 * 65538 */
 .macro sigmoid_pair
     magnitudes
-    lsl     r5, r4, #16
-    eor     r8, r8, r5, asr #31
-    sub     r8, r8, r5, asr #31
-    eor     r9, r9, r4, asr #31
-    sub     r9, r9, r4, asr #31
-    add     r8, r8, lr
-    add     r9, r9, lr
+    lsls    r5, r4, #16
+    it      mi
+    rsbmi   r8, r8, lr
+    cmp     r4, #0
+    it      mi
+    rsbmi   r9, r9, lr
     usat    r8, #15, r8, asr #2
     usat    r9, #15, r9, asr #2
     pkhbt   r4, r8, r9, lsl #16
@@ -64,14 +59,15 @@
     .type \name, %function
     .thumb_func
 \name:
-    push    {r4-r11, lr}
+    push    {r4-r9, lr}
     subs    r2, r1, #2
     movw    r1, #:lower16:nnsp_tanh_table
     movt    r1, #:upper16:nnsp_tanh_table
-    mov     r3, #\added
+    movw    r3, #(((\added) << STEP_BITS) + (1 << (STEP_BITS - 1))) & 0xFFFF
+    movt    r3, #(((\added) << STEP_BITS) + (1 << (STEP_BITS - 1))) >> 16
     mov     r12, #0
-    movw    lr, #2
-    movt    lr, #1
+    movw    lr, #4
+    movt    lr, #2
     blt     2f
 1:
     ldr     r4, [r0]
@@ -86,9 +82,9 @@
     \pair
     strh    r4, [r0]
 3:
-    pop     {r4-r11, pc}
+    pop     {r4-r9, pc}
     .size \name, . - \name
 .endm
 
-    activation nnsp_tanh_s16, tanh_pair, ((1 << STEP_BITS) + (1 << (STEP_BITS - 1)))
-    activation nnsp_sigmoid_s16, sigmoid_pair, (1 << (STEP_BITS - 1))
+    activation nnsp_tanh_s16, tanh_pair, 1
+    activation nnsp_sigmoid_s16, sigmoid_pair, 65538
