@@ -7,6 +7,7 @@
 #define NNSP_ARITHMETIC_H
 
 #include <stdint.h>
+#include <string.h>
 
 #ifdef NNSP_CHECKED
 /* For tests alone, and so the one place where the library keeps a global. */
@@ -60,6 +61,28 @@ static inline int32_t nnsp_saturate32(int64_t x)
     return (int32_t)(x > INT32_MAX ? INT32_MAX : x < INT32_MIN ? INT32_MIN : x);
 }
 
+/* Two neighbours in one word, where the processor loads and multiplies them as such. */
+static inline uint32_t nnsp_pair(const int16_t *x)
+{
+#ifdef __ARM_FEATURE_UNALIGNED
+    uint32_t pair;
+    memcpy(&pair, x, sizeof pair);
+    return pair;
+#else
+    return (uint32_t)(uint16_t)x[0] | (uint32_t)(uint16_t)x[1] << 16;
+#endif
+}
+
+static inline int16_t nnsp_first(uint32_t pair)
+{
+    return (int16_t)pair;
+}
+
+static inline int16_t nnsp_second(uint32_t pair)
+{
+    return (int16_t)(pair >> 16);
+}
+
 #if defined(__ARM_FEATURE_DSP) && !defined(NNSP_PORTABLE)
 #include "arithmetic_dsp.h"
 #else
@@ -88,10 +111,16 @@ static inline int32_t nnsp_mulw32(int32_t x, int32_t y)
     return (int32_t)(((int64_t)x * y) >> 16);
 }
 
-/* sum + nnsp_mulw32(x, y) */
-static inline int32_t nnsp_add_mulw32(int32_t sum, int32_t x, int32_t y)
+/* sum + nnsp_mulw32(x, first of pair) */
+static inline int32_t nnsp_add_mulw32(int32_t sum, int32_t x, uint32_t pair)
 {
-    return nnsp_add32(sum, nnsp_mulw32(x, y));
+    return nnsp_add32(sum, nnsp_mulw32(x, nnsp_first(pair)));
+}
+
+/* sum + nnsp_mulw32(x, second of pair) */
+static inline int32_t nnsp_add_mulw32_second(int32_t sum, int32_t x, uint32_t pair)
+{
+    return nnsp_add32(sum, nnsp_mulw32(x, nnsp_second(pair)));
 }
 
 static inline uint64_t nnsp_shift_u64(uint64_t x, unsigned shift)

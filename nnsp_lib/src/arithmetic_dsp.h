@@ -38,11 +38,19 @@ static inline int32_t nnsp_mulw32(int32_t x, int32_t y)
     return product;
 }
 
-/* sum + nnsp_mulw32(x, y) */
-static inline int32_t nnsp_add_mulw32(int32_t sum, int32_t x, int32_t y)
+/* sum + nnsp_mulw32(x, first of pair) */
+static inline int32_t nnsp_add_mulw32(int32_t sum, int32_t x, uint32_t pair)
 {
     int32_t all;
-    __asm("smlawb %0, %1, %2, %3" : "=r"(all) : "r"(x), "r"(y), "r"(sum));
+    __asm("smlawb %0, %1, %2, %3" : "=r"(all) : "r"(x), "r"(pair), "r"(sum));
+    return all;
+}
+
+/* sum + nnsp_mulw32(x, second of pair) */
+static inline int32_t nnsp_add_mulw32_second(int32_t sum, int32_t x, uint32_t pair)
+{
+    int32_t all;
+    __asm("smlawt %0, %1, %2, %3" : "=r"(all) : "r"(x), "r"(pair), "r"(sum));
     return all;
 }
 
@@ -67,9 +75,9 @@ static inline uint64_t nnsp_add_product_u64(uint64_t sum, uint64_t x, uint32_t y
 /* x / 2^shift to 16 bits, rounded half up, saturated; shift >= 1. */
 static inline int16_t nnsp_narrow16(int32_t x, unsigned shift)
 {
-    const int32_t rounded = ((x >> (shift - 1)) + 1) >> 1;
+    const int32_t twice = (x >> (shift - 1)) + 1;
     int32_t y;
-    __asm("ssat %0, #16, %1" : "=r"(y) : "r"(rounded));
+    __asm("ssat %0, #16, %1, asr #1" : "=r"(y) : "r"(twice));
     return (int16_t)y;
 }
 

@@ -5,10 +5,10 @@ void nnsp_window_s16(const int16_t *x, const int16_t *window, unsigned size, uns
 {
     unsigned k = 0;
     for (; k < size / 2; k++, x += 2, window += 2) {
-        const int32_t x0 = x[0], x1 = x[1], w0 = window[0], w1 = window[1];
+        const uint32_t pair = nnsp_pair(x), w = nnsp_pair(window);
         int32_t *to = z + 2 * nnsp_reverse_bits(k, log2n);
-        to[0] = (x0 * w0) >> shift;
-        to[1] = (x1 * w1) >> shift;
+        to[0] = (nnsp_first(pair) * nnsp_first(w)) >> shift;
+        to[1] = (nnsp_second(pair) * nnsp_second(w)) >> shift;
     }
     for (; k < 1u << log2n; k++) {
         int32_t *to = z + 2 * nnsp_reverse_bits(k, log2n);
@@ -111,23 +111,37 @@ void nnsp_mask_s32(int32_t *z, const int16_t *mask, unsigned bins, unsigned floo
     }
 }
 
+/* Two windowed samples on top of what is there. */
+static inline void overlapped(const int32_t *sum, const int32_t *z, const int16_t *window, int32_t both[2])
+{
+    const uint32_t w = nnsp_pair(window);
+    const int32_t im = z[0], re = z[1], first = sum[0], second = sum[1];
+    both[0] = nnsp_add_mulw32(first, re, w);
+    both[1] = nnsp_add_mulw32_second(second, im, w);
+}
+
 void nnsp_overlap_add_s32(int32_t *sum, const int32_t *z, const int16_t *window, unsigned size, unsigned hop, unsigned shift,
                           int16_t *out)
 {
-    unsigned n = 0;
-    for (; n < hop; n++) {
-        out[n] = nnsp_narrow16(nnsp_add_mulw32(sum[n], z[n ^ 1u], window[n]), shift);
+    const int32_t *from = sum, *end = sum + size;
+    int32_t *rest = sum, both[2];
+    for (; from + 1 < sum + hop; from += 2, z += 2, window += 2, out += 2) {
+        overlapped(from, z, window, both);
+        out[0] = nnsp_narrow16(both[0], shift);
+        out[1] = nnsp_narrow16(both[1], shift);
     }
-    if (n % 2 != 0) {
-        sum[0] = nnsp_add_mulw32(sum[n], z[n - 1], window[n]);
-        n++;
+    if (hop % 2 != 0) {
+        overlapped(from, z, window, both);
+        out[0] = nnsp_narrow16(both[0], shift);
+        *rest++ = both[1];
+        from += 2, z += 2, window += 2;
     }
-    for (; n < size; n += 2) {
-        const int32_t first = sum[n], second = sum[n + 1], im = z[n], re = z[n + 1];
-        sum[n - hop] = nnsp_add_mulw32(first, re, window[n]);
-        sum[n - hop + 1] = nnsp_add_mulw32(second, im, window[n + 1]);
+    for (; from < end; from += 2, z += 2, window += 2, rest += 2) {
+        overlapped(from, z, window, both);
+        rest[0] = both[0];
+        rest[1] = both[1];
     }
-    for (n = size - hop; n < size; n++) {
-        sum[n] = 0;
+    while (rest < end) {
+        *rest++ = 0;
     }
 }
