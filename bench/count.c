@@ -2,8 +2,9 @@
  * A plugin of QEMU that counts the instructions of an emulated Cortex-M program between two of its addresses:
  *   -plugin libcount.so,begin=ADDRESS,end=ADDRESS,output=FILE
  * Counting starts behind the instruction at `begin`, which jumps, and stops before the one that jumps to `end`. Every
- * such region, numbered from 0, gives one record in FILE for each instruction that ran in it, four 32-bit words, little
- * endian: region, address, how often it ran, and how often what ran next was not its neighbour. An instruction whose
+ * such region, numbered from 0, gives one record in FILE for each instruction that ran in it, five 32-bit words, little
+ * endian: region, address, how often it ran, and how often what ran next was 2 bytes and 4 bytes behind it. (QEMU 7.2
+ * gives some instructions the wrong size: telling neighbours from jumps is left to the reader.) An instruction whose
  * condition fails counts as one that ran.
  */
 #include <inttypes.h>
@@ -25,7 +26,6 @@ void qemu_plugin_register_vcpu_tb_trans_cb(qemu_plugin_id_t id,
 size_t qemu_plugin_tb_n_insns(const struct qemu_plugin_tb *block);
 struct qemu_plugin_insn *qemu_plugin_tb_get_insn(const struct qemu_plugin_tb *block, size_t index);
 uint64_t qemu_plugin_insn_vaddr(const struct qemu_plugin_insn *instruction);
-size_t qemu_plugin_insn_size(const struct qemu_plugin_insn *instruction);
 void qemu_plugin_register_vcpu_insn_exec_cb(struct qemu_plugin_insn *instruction, void (*callback)(unsigned, void *),
                                             enum qemu_plugin_cb_flags flags, void *data);
 void qemu_plugin_register_atexit_cb(qemu_plugin_id_t id, void (*callback)(qemu_plugin_id_t, void *), void *data);
@@ -35,9 +35,8 @@ int qemu_plugin_version = PLUGIN_API;
 typedef struct record {
     struct record *next; /* in its bucket */
     uint32_t address;
-    uint32_t size;
     uint32_t runs;
-    uint32_t jumps;
+    uint32_t following[2]; /* ran next at address + 2, + 4 */
 } record;
 
 #define BUCKETS 16384u
@@ -55,12 +54,11 @@ static void stop(const char *sentence)
     exit(1);
 }
 
-static record *record_of(uint32_t address, uint32_t size)
+static record *record_of(uint32_t address)
 {
     record **head = &bucket[address / 2u % BUCKETS];
     for (record *r = *head; r != NULL; r = r->next) {
         if (r->address == address) {
-            r->size = size;
             return r;
         }
     }
@@ -69,7 +67,6 @@ static record *record_of(uint32_t address, uint32_t size)
         stop("out of memory");
     }
     made->address = address;
-    made->size = size;
     made->next = *head;
     *head = made;
     return made;
@@ -82,8 +79,10 @@ static void ran(unsigned cpu, void *data)
     if (!counting) {
         return;
     }
-    if (before != NULL && before->address + before->size != now->address) {
-        before->jumps++;
+    if (before != NULL && now->address - before->address == 2u) {
+        before->following[0]++;
+    } else if (before != NULL && now->address - before->address == 4u) {
+        before->following[1]++;
     }
     now->runs++;
     before = now;
@@ -113,12 +112,13 @@ static void ran_end(unsigned cpu, void *data)
     }
     for (uint32_t i = 0; i < BUCKETS; i++) {
         for (record *r = bucket[i]; r != NULL; r = r->next) {
-            const uint32_t words[4] = {region, r->address, r->runs, r->jumps};
+            const uint32_t words[5] = {region, r->address, r->runs, r->following[0], r->following[1]};
             if (r->runs > 0 && fwrite(words, sizeof words, 1, output) != 1) {
                 stop("the counts cannot be written");
             }
             r->runs = 0;
-            r->jumps = 0;
+            r->following[0] = 0;
+            r->following[1] = 0;
         }
     }
     region++;
@@ -133,8 +133,8 @@ static void translated(qemu_plugin_id_t id, struct qemu_plugin_tb *block)
         void (*callback)(unsigned, void *) = address == begin_address ? ran_begin
                                              : address == end_address ? ran_end
                                                                       : ran;
-        record *data = record_of((uint32_t)address, (uint32_t)qemu_plugin_insn_size(instruction));
-        qemu_plugin_register_vcpu_insn_exec_cb(instruction, callback, QEMU_PLUGIN_CB_NO_REGS, data);
+        qemu_plugin_register_vcpu_insn_exec_cb(instruction, callback, QEMU_PLUGIN_CB_NO_REGS,
+                                               record_of((uint32_t)address));
     }
 }
 

@@ -121,18 +121,20 @@ class Timing:
         size = max(program, default=0) // 2 + 1
         self._known = np.zeros(size, dtype=bool)
         self._cycles = np.zeros(size, dtype=np.int64)
+        self._is_long = np.zeros(size, dtype=np.int64)
         chains = []
         ends = {each.address + each.size: each for each in program.values()}
         for address, instruction in program.items():
             self._known[address // 2] = True
             self._cycles[address // 2] = base_cycles(instruction)
+            self._is_long[address // 2] = instruction.size == 4
             before = ends.get(address)
             if before and is_chained(before, instruction):
                 chains.append((before.address // 2, address // 2))
         self._chains = np.array(chains, dtype=np.int64).reshape(-1, 2)
 
     def estimate(
-        self, address: NDArray[np.uint32], runs: NDArray[np.uint32], jumps: NDArray[np.uint32]
+        self, address: NDArray[np.uint32], runs: NDArray[np.uint32], following: NDArray[np.uint32]
     ) -> int:
         """Cycles of a run.
 
@@ -142,8 +144,8 @@ class Timing:
             Of every instruction that ran.
         runs : uint32 [n]
             How often it did.
-        jumps : uint32 [n]
-            How often what ran next was not its neighbour.
+        following : uint32 [n, 2]
+            How often what ran next was 2 bytes, and 4 bytes, behind it.
 
         Raises
         ------
@@ -153,8 +155,9 @@ class Timing:
         at = address.astype(np.int64) // 2
         if at.size and (at.max() >= len(self._known) or not self._known[at].all()):
             raise ValueError("an instruction ran that is not in the listing")
-        ran, left = np.zeros((2, len(self._known)), dtype=np.int64)
-        ran[at], left[at] = runs, jumps
+        ran, went_on = np.zeros((2, len(self._known)), dtype=np.int64)
+        ran[at] = runs
+        went_on[at] = following[np.arange(len(at)), self._is_long[at]]
         before, now = self._chains.T
-        chained = np.minimum(ran[before] - left[before], ran[now]).sum()
-        return int((ran * self._cycles).sum() + REFILL * left.sum() - chained)
+        chained = np.minimum(went_on[before], ran[now]).sum()
+        return int((ran * self._cycles).sum() + REFILL * (ran - went_on).sum() - chained)

@@ -28,7 +28,7 @@ SPEECH = (1.0, 3.0)
 """Seconds of demo/noisy.wav that the frames come from; the last of them is measured."""
 
 RESULT = struct.Struct("<48s3I")
-COUNT = np.dtype([("region", "<u4"), ("address", "<u4"), ("runs", "<u4"), ("jumps", "<u4")])
+COUNT = np.dtype([("region", "<u4"), ("address", "<u4"), ("runs", "<u4"), ("next", "<u4", 2)])
 SECONDS = 120.0
 EXITS = {
     2: "the program on the board crashed",
@@ -195,8 +195,8 @@ def count(target: str, image: Path, folder: Path) -> None:
         api = int(newer[1])
     if "plugin" in done.stderr:
         raise UserError(
-            "this qemu-system-arm does not take the plugin that counts (bench/count.c, written for QEMU 7.2 and tried "
-            f"with no other): {done.stderr.strip().splitlines()[0]}"
+            "this qemu-system-arm does not take the plugin that counts (bench/count.c; "
+            f"QEMU 7.2 and 10.0 do): {done.stderr.strip().splitlines()[0]}"
         )
     if done.returncode:
         reason = EXITS.get(done.returncode, done.stderr.strip() or f"status {done.returncode}")
@@ -251,9 +251,7 @@ def _cases(
         parts = [counts[starts[number] : starts[number + 1]] for number in numbers]
         instructions = [int(part["runs"].sum()) for part in parts]
         cycles = (
-            [timing.estimate(part["address"], part["runs"], part["jumps"]) for part in parts]
-            if timing
-            else []
+            [timing.estimate(part["address"], part["runs"], part["next"]) for part in parts] if timing else []
         )
         cases[name] = Case(
             macs=results[numbers[0]][1],

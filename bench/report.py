@@ -112,7 +112,7 @@ def markdown(measured: list[Measured]) -> str:
     own = [each for each in measured if not each.portable]
     head, rule = ["case", "MACs"], [":--", "--:"]
     for each in own:
-        parts = ["instructions", "per MAC"] + ["cycles", "per MAC"] * _is_timed(each) + ["portable C"]
+        parts = ["instructions", "per MAC"] + ["est. cycles", "per MAC"] * _is_timed(each) + ["portable C"]
         head += [f"{each.target}: {parts[0]}", *parts[1:]]
         rule += ["--:"] * len(parts)
     rows = [head, rule]
@@ -167,7 +167,10 @@ def read(path: Path) -> Figures:
 def compared(old: Figures, new: Figures) -> str:
     """What changed, a line for each figure that did."""
     lines = []
-    for target, name, key in _keys(old, new):
+    for target in old.keys() ^ new.keys():
+        lines.append(f"{target}: only in {'the old figures' if target in old else 'the new ones'}")
+    both = old.keys() & new.keys()
+    for target, name, key in (each for each in _keys(old, new) if each[0] in both):
         was, now = _figure(old, target, name, key), _figure(new, target, name, key)
         if was != now:
             change = f" ({now / was - 1:+.1%})" if was and now is not None else ""

@@ -74,8 +74,8 @@ def test_counts_and_cycles_of_a_known_program(program: Path, tmp_path: Path) -> 
     found = []
     for region in (0, 1):
         part = counts[counts["region"] == region]
-        cycles = timing.estimate(part["address"], part["runs"], part["jumps"])
-        found.append((int(part["runs"].sum()), int(part["jumps"].sum()), cycles))
+        cycles = timing.estimate(part["address"], part["runs"], part["next"])
+        found.append((int(part["runs"].sum()), int(part["runs"].sum() - part["next"].sum()), cycles))
     # movs, three times four, it, movne that fails; loads 2 + 1, two taken branches.
     assert found == [(15, 2, 1 + 3 * (2 + 1 + 1 + 1) + 2 * cycles_m4.REFILL + 2), (1, 0, 3)]
 
@@ -95,8 +95,10 @@ def listing(*lines: str) -> str:
 def cycles_once(*lines: str) -> int:
     """Cycles of a straight run."""
     text = listing(*lines)
-    address = np.array([each.address for each in cycles_m4.parse(text)], np.uint32)
-    return cycles_m4.Timing(text).estimate(address, np.ones_like(address), np.zeros_like(address))
+    program = cycles_m4.parse(text)
+    address = np.array([each.address for each in program], np.uint32)
+    following = np.array([[each.size == 2, each.size == 4] for each in program], np.uint32)
+    return cycles_m4.Timing(text).estimate(address, np.ones_like(address), following)
 
 
 @pytest.mark.parametrize(
@@ -132,10 +134,18 @@ def test_cycles_of_a_load_that_is_jumped_to() -> None:
     """A load behind a load takes 1 only when it was reached from there."""
     timing = cycles_m4.Timing(listing("ldr r0, [r1]", "ldr r2, [r3]", "bne 2"))
     address = np.array([0, 2, 4], np.uint32)
-    runs, jumps = np.array([1, 5, 5], np.uint32), np.array([0, 0, 4], np.uint32)
-    assert timing.estimate(address, runs, jumps) == 2 + (1 + 4 * 2) + 5 + 4 * cycles_m4.REFILL
+    runs, following = np.array([1, 5, 5], np.uint32), np.array([[1, 0], [5, 0], [1, 0]], np.uint32)
+    assert timing.estimate(address, runs, following) == 2 + (1 + 4 * 2) + 5 + 4 * cycles_m4.REFILL
     with pytest.raises(ValueError, match="not in the listing"):
-        timing.estimate(np.array([6], np.uint32), runs[:1], jumps[:1])
+        timing.estimate(np.array([6], np.uint32), runs[:1], following[:1])
+
+
+def test_cycles_of_a_jump_over_one_instruction() -> None:
+    """A short branch to 4 bytes on is a jump, a long instruction before its neighbour is none."""
+    timing = cycles_m4.Timing(listing("beq 4", "nop", "add.w r0, r0, #1", "nop"))
+    address = np.array([0, 4, 8], np.uint32)
+    following = np.array([[0, 1], [0, 1], [1, 0]], np.uint32)
+    assert timing.estimate(address, np.ones_like(address), following) == 3 + cycles_m4.REFILL
 
 
 def test_data_is_no_instruction() -> None:
