@@ -58,7 +58,10 @@ def text(measured: list[Measured]) -> str:
     blocks = []
     for own in (each for each in measured if not each.portable):
         plain = _portable(measured, own.target)
-        rows = [["", "MACs", "instructions", "/MAC", "cycles", "/MAC", "portable C", "/MAC", "gain"]]
+        timed = _is_timed(own)
+        rows = [
+            ["", "MACs", "instructions", "/MAC", *["cycles", "/MAC"] * timed, "portable C", "/MAC", "gain"]
+        ]
         for name, case in own.cases.items():
             other = plain.cases[name]
             rows.append(
@@ -67,8 +70,7 @@ def text(measured: list[Measured]) -> str:
                     f"{case.macs or ''}",
                     f"{case.instructions}",
                     _each(case.instructions, case.macs),
-                    "" if case.cycles is None else f"{case.cycles}",
-                    _each(case.cycles, case.macs),
+                    *[f"{case.cycles}", _each(case.cycles, case.macs)] * timed,
                     f"{other.instructions}",
                     _each(other.instructions, other.macs),
                     f"{other.instructions / case.instructions:.1f}x",
@@ -95,6 +97,10 @@ def _each(number: int | None, macs: int) -> str:
 
 
 def _notes(own: Measured, plain: Measured) -> Iterator[str]:
+    if _is_timed(own):
+        yield "cycles are estimated: bench/cycles_m4.py says how"
+    else:
+        yield "no cycles: they are estimated for the Cortex-M4 alone"
     yield f"library: code {own.code} B ({plain.code} B in portable C), lookup tables {own.constants} B"
     for name in own.state:
         case = own.cases[name]

@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -165,11 +166,10 @@ def figures(measured: list[measure.Measured]) -> Figures:
 
 def test_every_image_computes_the_same(measured: list[measure.Measured]) -> None:
     report.check_agreement(measured)
-    wrong = measured[0].cases["fc_72_288"]
-    measured[0].cases["fc_72_288"] = measure.Case(**{**vars(wrong), "checksums": (1,)})
+    cases = dict(measured[0].cases)
+    cases["fc_72_288"] = replace(cases["fc_72_288"], checksums=(1,))
     with pytest.raises(UserError, match=r"^qemu_m4: fc_72_288: the output is not that of the portable C"):
-        report.check_agreement(measured)
-    measured[0].cases["fc_72_288"] = wrong
+        report.check_agreement([replace(measured[0], cases=cases), *measured[1:]])
 
 
 def test_nothing_is_over_budget(figures: Figures) -> None:
