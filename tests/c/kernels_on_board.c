@@ -35,6 +35,7 @@ enum {
 #define GUARD_BYTES 16u
 #define GUARD 0x5A
 #define ARENA_BYTES (1u << 20)
+#define WORD 4u /* the offset of words: no more aligned than their type asks for */
 
 typedef struct header {
     uint32_t kind;
@@ -95,7 +96,7 @@ static void matvec(const uint32_t *a)
     const stream_matrix matrix = take_matrix(rows, cols);
     const int32_t *bias = take(rows * sizeof *bias, 0);
     const int16_t *multiplier = take(rows * sizeof *multiplier, 0), *x = take(nnsp_padded(cols) * sizeof *x, a[3]);
-    uint32_t *stream = room(STREAM_WORDS(rows, cols) * sizeof *stream, 4);
+    uint32_t *stream = room(STREAM_WORDS(rows, cols) * sizeof *stream, WORD);
     int16_t *y = room(nnsp_padded(rows) * sizeof *y, a[4]);
     stream_fill(stream, &matrix, bias, multiplier, NULL, NULL);
     nnsp_matvec_s8_s16(stream, a[2], x, rows, cols, y);
@@ -111,7 +112,7 @@ static void gates(const uint32_t *a)
     const int16_t *multiplier = take(rows * sizeof *multiplier, 0), *x = take(nnsp_padded(cols) * sizeof *x, a[3]);
     const stream_matrix recurrent = take_matrix(rows, units);
     const int16_t *other = take(rows * sizeof *other, 0), *h = take(nnsp_padded(units) * sizeof *h, a[4]);
-    uint32_t *stream = room((STREAM_WORDS(rows, cols) + STREAM_WORDS(rows, units)) * sizeof *stream, 4);
+    uint32_t *stream = room((STREAM_WORDS(rows, cols) + STREAM_WORDS(rows, units)) * sizeof *stream, WORD);
     int16_t *y = room(nnsp_padded(rows) * sizeof *y, a[5]);
     stream_fill(stream, &matrix, bias, multiplier, &recurrent, other);
     nnsp_gates_s8_s16(stream, a[2], x, cols, h, units, y);
@@ -131,7 +132,7 @@ static void lstm_update(const uint32_t *a)
 {
     const unsigned n = a[0];
     const int16_t *gate = take(4 * n * sizeof *gate, a[1]);
-    int32_t *c = take(n * sizeof *c, 0);
+    int32_t *c = take(n * sizeof *c, WORD);
     int16_t *h = room(n * sizeof *h, a[2]);
     nnsp_lstm_update_s16(gate, n, c, h);
     give(c, n * sizeof *c);
@@ -141,8 +142,8 @@ static void lstm_update(const uint32_t *a)
 /* log2n; z, and for all but bit reversal twiddles */
 static void transform(const uint32_t *a, size_t points, void (*apply)(int32_t *, unsigned, const int32_t *))
 {
-    int32_t *z = take(points * 2 * sizeof *z, 0);
-    const int32_t *twiddle = take(((size_t)3 << a[0]) * sizeof *twiddle, 0);
+    int32_t *z = take(points * 2 * sizeof *z, WORD);
+    const int32_t *twiddle = take(((size_t)3 << a[0]) * sizeof *twiddle, WORD);
     apply(z, a[0], twiddle);
     give(z, points * 2 * sizeof *z);
 }
@@ -158,7 +159,7 @@ static void window(const uint32_t *a)
 {
     const int16_t *x = take(a[0] * sizeof *x, a[3]), *w = take(a[0] * sizeof *w, a[4]);
     const size_t bytes = ((size_t)2 << a[2]) * sizeof(int32_t);
-    int32_t *z = room(bytes, 0);
+    int32_t *z = room(bytes, WORD);
     nnsp_window_s16(x, w, a[0], a[1], z, a[2]);
     give(z, bytes);
 }
@@ -166,7 +167,7 @@ static void window(const uint32_t *a)
 /* bins, shift, offset of rising; z, rising */
 static void band_power(const uint32_t *a)
 {
-    const int32_t *z = take(a[0] * 2 * sizeof *z, 8);
+    const int32_t *z = take(a[0] * 2 * sizeof *z, WORD);
     const int16_t *rising = take(a[0] * sizeof *rising, a[2]);
     uint64_t *sum = room(2 * sizeof *sum, 0);
     nnsp_band_power_s32(z, rising, a[0], a[1], sum);
@@ -176,7 +177,7 @@ static void band_power(const uint32_t *a)
 /* bins, floor, shift, offset of the mask; z, mask */
 static void mask(const uint32_t *a)
 {
-    int32_t *z = take(a[0] * 2 * sizeof *z, 0);
+    int32_t *z = take(a[0] * 2 * sizeof *z, WORD);
     const int16_t *gain = take(a[0] * sizeof *gain, a[3]);
     nnsp_mask_s32(z, gain, a[0], a[1], a[2]);
     give(z, a[0] * 2 * sizeof *z);
@@ -185,8 +186,8 @@ static void mask(const uint32_t *a)
 /* size, hop, shift, offset of the window, of out; sum, z, window */
 static void overlap_add(const uint32_t *a)
 {
-    int32_t *sum = take(a[0] * sizeof *sum, 0);
-    const int32_t *z = take(a[0] * sizeof *z, 0);
+    int32_t *sum = take(a[0] * sizeof *sum, WORD);
+    const int32_t *z = take(a[0] * sizeof *z, WORD);
     const int16_t *w = take(a[0] * sizeof *w, a[3]);
     int16_t *out = room(a[1] * sizeof *out, a[4]);
     nnsp_overlap_add_s32(sum, z, w, a[0], a[1], a[2], out);
