@@ -10,7 +10,7 @@
 #include "nnsp_layout.h"
 
 /* Generated files test this, so that stale tables stop the build. Raise it with any change below. */
-#define NNSP_TABLE_VERSION 2
+#define NNSP_TABLE_VERSION 3
 
 typedef enum nnsp_kind { NNSP_FC = 0, NNSP_LSTM = 1, NNSP_CONV1D = 2 } nnsp_kind;
 
@@ -50,7 +50,7 @@ typedef struct nnsp_network {
 /* Fixed-point short-time Fourier transform and features. F = fft_size, bins = F/2 + 1. */
 typedef struct nnsp_frontend_table {
     const int16_t *window;     /* Q15 [window_size], analysis and synthesis alike */
-    const int32_t *twiddle;    /* Q31 [3F/4][2]: cos, -sin of 2 pi k / F */
+    const int32_t *twiddle;    /* Q31 (cos, -sin) in the order of docs/numerics.md */
     const uint16_t *band_edge; /* mel: [features + 2] first bin of each segment; NULL for pspec */
     const int16_t *rising;     /* mel: Q15 [bins] weight in the band whose rising side the bin is on; NULL for pspec */
     const int32_t *mean;       /* Q16 [features] mean of log2 energy */

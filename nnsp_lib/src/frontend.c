@@ -5,6 +5,7 @@
 #include "arithmetic.h"
 #include "crc32.h"
 #include "kernels.h"
+#include "transform.h"
 
 #define FEATURE_FRAC 12
 
@@ -24,6 +25,21 @@ size_t nnsp_frontend_state_bytes(const nnsp_frontend_table *table)
            round8(table->window_size * sizeof(int16_t));
 }
 
+static unsigned log2_of(unsigned power_of_two)
+{
+    unsigned bits = 0;
+    while (power_of_two >>= 1) {
+        bits++;
+    }
+    return bits;
+}
+
+static size_t twiddle_words(const nnsp_frontend_table *table)
+{
+    const unsigned bits = log2_of(table->fft_size / 2u);
+    return (size_t)(nnsp_split_twiddle(bits, table->twiddle) - table->twiddle) + table->fft_size / 2u + 2u;
+}
+
 static uint32_t checksum(const nnsp_frontend_table *table)
 {
     const uint16_t head[12] = {(uint16_t)(table->rate & 0xFFFFu), (uint16_t)(table->rate >> 16), table->window_size,
@@ -32,7 +48,7 @@ static uint32_t checksum(const nnsp_frontend_table *table)
                                table->mask_floor};
     uint32_t crc = nnsp_crc32(0, head, sizeof head);
     crc = nnsp_crc32(crc, table->window, table->window_size * sizeof *table->window);
-    crc = nnsp_crc32(crc, table->twiddle, (size_t)table->fft_size * 3 / 2 * sizeof *table->twiddle);
+    crc = nnsp_crc32(crc, table->twiddle, twiddle_words(table) * sizeof *table->twiddle);
     if (table->feature_kind == NNSP_MEL) {
         crc = nnsp_crc32(crc, table->band_edge, (table->features + (size_t)2) * sizeof *table->band_edge);
         crc = nnsp_crc32(crc, table->rising, bins_of(table) * sizeof *table->rising);
@@ -96,15 +112,6 @@ void nnsp_frontend_reset(nnsp_frontend *frontend)
     memset(frontend->spectrum, 0, nnsp_frontend_state_bytes(frontend->table));
 }
 
-static unsigned log2_of(unsigned power_of_two)
-{
-    unsigned bits = 0;
-    while (power_of_two >>= 1) {
-        bits++;
-    }
-    return bits;
-}
-
 void nnsp_frontend_analyse(nnsp_frontend *frontend, const int16_t *in)
 {
     const nnsp_frontend_table *table = frontend->table;
@@ -112,9 +119,7 @@ void nnsp_frontend_analyse(nnsp_frontend *frontend, const int16_t *in)
     int16_t *x = frontend->history;
     memmove(x, x + hop, (size - hop) * sizeof *x);
     memcpy(x + size - hop, in, hop * sizeof *x);
-    nnsp_window_s16(x, table->window, size, table->window_shift, frontend->spectrum, bits);
-    nnsp_fft_s32(frontend->spectrum, bits, table->twiddle);
-    nnsp_split_forward_s32(frontend->spectrum, bits, table->twiddle);
+    nnsp_rfft_s32(x, table->window, size, table->window_shift, frontend->spectrum, bits, table->twiddle);
 }
 
 /* energy: Q15, in units of one int16 step squared; never below one such unit. */
@@ -125,28 +130,38 @@ static int16_t feature(const nnsp_frontend_table *table, unsigned k, uint64_t en
     return nnsp_saturate16(nnsp_round_shift((int64_t)(level - table->mean[k]) * table->gain[k], 32 - FEATURE_FRAC));
 }
 
+static inline uint64_t power_of(const int32_t *z, unsigned shift)
+{
+    const int64_t re = z[0], im = z[1];
+    return nnsp_shift_u64((uint64_t)(re * re + im * im), shift);
+}
+
 void nnsp_frontend_features(const nnsp_frontend *frontend, int16_t *features)
 {
     const nnsp_frontend_table *table = frontend->table;
-    const int32_t *z = frontend->spectrum;
-    uint64_t sum[2]; /* power, and power times the rising weight, of a segment of bins */
+    const unsigned shift = table->power_shift;
     if (table->feature_kind == NNSP_PSPEC) {
-        static const int16_t none = 0;
         for (unsigned k = 0; k < table->features; k++) {
-            nnsp_band_power_s32(z + 2 * k, &none, 1, table->power_shift, sum);
-            features[k] = feature(table, k, sum[0] << 15);
+            features[k] = feature(table, k, power_of(frontend->spectrum + 2 * k, shift) << 15);
         }
         return;
     }
     /* A bin shares its power between the band it rises in and the band before, where it falls by as much. */
+    const uint16_t *edge = table->band_edge;
+    const int32_t *z = frontend->spectrum + 2 * edge[0];
+    const int16_t *weight = table->rising + edge[0];
     uint64_t rising = 0;
     for (unsigned j = 0; j <= table->features; j++) {
-        const unsigned first = table->band_edge[j], bins = table->band_edge[j + 1] - first;
-        nnsp_band_power_s32(z + 2 * first, table->rising + first, bins, table->power_shift, sum);
-        if (j > 0) {
-            features[j - 1] = feature(table, j - 1, rising + ((sum[0] << 15) - sum[1]));
+        uint64_t whole = 0, part = 0;
+        for (const int16_t *end = table->rising + edge[j + 1]; weight < end; weight++, z += 2) {
+            const uint64_t power = power_of(z, shift);
+            whole += power;
+            part = nnsp_add_product_u64(part, power, (uint16_t)*weight);
         }
-        rising = sum[1];
+        if (j > 0) {
+            features[j - 1] = feature(table, j - 1, rising + ((whole << 15) - part));
+        }
+        rising = part;
     }
 }
 
@@ -155,9 +170,6 @@ void nnsp_frontend_synthesise(nnsp_frontend *frontend, const int16_t *mask, int1
     const nnsp_frontend_table *table = frontend->table;
     const unsigned bits = log2_of(table->fft_size / 2u);
     int32_t *z = frontend->spectrum;
-    nnsp_mask_s32(z, mask, bins_of(table), table->mask_floor, table->mask_shift);
-    nnsp_split_inverse_s32(z, bits, table->twiddle);
-    nnsp_bit_reverse_s32(z, bits);
-    nnsp_fft_s32(z, bits, table->twiddle);
+    nnsp_irfft_s32(z, mask, table->mask_floor, table->mask_shift, bits, table->twiddle);
     nnsp_overlap_add_s32(frontend->overlap, z, table->window, table->window_size, table->hop, table->output_shift, out);
 }

@@ -65,8 +65,20 @@ void nnsp_relu6_s16(int16_t *x, unsigned n);
 void nnsp_lstm_update_s16(const int16_t *gates, unsigned n, int32_t *c, int16_t *h);
 
 /*
- * Complex transform of n = 2^log2n points z[n][2] in place, input in bit-reversed order; the twiddles are those of a transform of
- * 2n points. The result is divided by 2 for every radix-4 stage but a first one.
+ * Real transform of 2n windowed samples, n = 2^log2n: x[size] times window[size] (Q15) >> shift, zeros behind; bins 0..n of the result in z[n + 1][2]. arch/portable
+ * makes it and its inverse of the functions below; a target may make one of several.
+ * Twiddles, Q31 (cos, -sin): for each radix-4 stage with a distance q of points, 2 or 4 and then four times the one before, exp(-j 2 pi m i / 4q),
+ * i < q, for m = 1, 2, 3 in turn; then exp(-j 2 pi k / 2n), k = 0..n/2, for the split.
+ */
+void nnsp_rfft_s32(const int16_t *x, const int16_t *window, unsigned size, unsigned shift, int32_t *z, unsigned log2n,
+                   const int32_t *twiddle);
+
+/* The way back of z[n + 1][2] under mask[n + 1], as nnsp_mask_s32; of each pair of the 2n values of the result, the second stands first. */
+void nnsp_irfft_s32(int32_t *z, const int16_t *mask, unsigned floor, unsigned shift, unsigned log2n, const int32_t *twiddle);
+
+/*
+ * Complex transform of n = 2^log2n points z[n][2] in place, input in bit-reversed order. The result is divided by 2 for every radix-4
+ * stage but a first one.
  */
 void nnsp_fft_s32(int32_t *z, unsigned log2n, const int32_t *twiddle);
 
@@ -80,7 +92,7 @@ void nnsp_window_s16(const int16_t *x, const int16_t *window, unsigned size, uns
 void nnsp_bit_reverse_s32(int32_t *z, unsigned log2n);
 
 /*
- * From the transform Z of z[k] = x[2k] + j x[2k+1] to that of x, in place, for bins 0..M, M = 2^log2n:
+ * From the transform Z of z[k] = x[2k] + j x[2k+1] to that of x, in place, for bins 0..M, M = 2^log2n; twiddles of the split alone:
  *   X[k] = E - j W^k D / 2 with E = (Z[k] + conj Z[M-k]) / 2, D = Z[k] - conj Z[M-k], and its mirror X[M-k].
  */
 void nnsp_split_forward_s32(int32_t *z, unsigned log2n, const int32_t *twiddle);
@@ -88,14 +100,11 @@ void nnsp_split_forward_s32(int32_t *z, unsigned log2n, const int32_t *twiddle);
 /* The way back: Z[k] = E + j conj(W^k) D / 2, real and imaginary parts exchanged so that a forward transform inverts. */
 void nnsp_split_inverse_s32(int32_t *z, unsigned log2n, const int32_t *twiddle);
 
-/* sum[0]: power of z[bins][2], each bin (re^2 + im^2) >> shift; sum[1]: each times rising, Q15. shift: 0..62. */
-void nnsp_band_power_s32(const int32_t *z, const int16_t *rising, unsigned bins, unsigned shift, uint64_t sum[2]);
-
 /* z[bins][2] = z * gain >> shift, gain = floor + (mask * (32768 - floor) >> 15); mask 0..32767. shift: 15..30. */
 void nnsp_mask_s32(int32_t *z, const int16_t *mask, unsigned bins, unsigned floor, unsigned shift);
 
 /*
- * sum[size] += x * window >> 16, where z holds x with real and imaginary parts exchanged; the first hop of it leaves as
+ * sum[size] += x * window >> 16, where z is as nnsp_irfft_s32 leaves it; the first hop of it leaves as
  * out = saturate16(round(sum / 2^shift)), the rest moves to the front and zeros follow. shift: 1..30.
  */
 void nnsp_overlap_add_s32(int32_t *sum, const int32_t *z, const int16_t *window, unsigned size, unsigned hop, unsigned shift,

@@ -90,7 +90,7 @@ def build(fe: FrontEnd, mean: Array, std: Array) -> IntegerFrontEnd:
         edges, slope = float_frontend.mel_segments(fe)
         band_edge = np.asarray(edges, dtype=np.uint16)
         rising = np.minimum(arithmetic.round_half_up(slope * 32768), 32767).astype(np.int16)
-    angle = 2 * np.pi * np.arange(3 * n // 4) / n
+    angle = 2 * np.pi * _twiddle_steps(points) / n
     twiddle = np.stack([np.cos(angle), -np.sin(angle)], axis=1)
     return IntegerFrontEnd(
         float_form=fe,
@@ -114,6 +114,22 @@ def twiddled_stages(points: int) -> int:
     return bits // 2 if bits % 2 else bits // 2 - 1
 
 
+def _distances(points: int) -> list[int]:
+    """Distance of a butterfly's points in every twiddled stage."""
+    first = 2 if (points.bit_length() - 1) % 2 else 4
+    return [first * 4**i for i in range(twiddled_stages(points))]
+
+
+def _twiddle_steps(points: int) -> Array:
+    """Angles of the twiddles in steps of 2 pi / (2 * points), in the order of nnsp_rfft_s32.
+
+    For every stage of distance q those of w^j, w^2j and w^3j, j < q, w = exp(-j 2 pi / 4q); then the first
+    quarter turn, for the split.
+    """
+    stages = [m * np.arange(q) * (points // (2 * q)) for q in _distances(points) for m in (1, 2, 3)]
+    return np.concatenate([*stages, np.arange(points // 2 + 1)])
+
+
 def _fraction_below(peak: float) -> int:
     return int(np.floor(31 - np.log2(peak)))
 
@@ -134,31 +150,29 @@ def _rotate(re: Array, im: Array, w: Array) -> tuple[Array, Array]:
 
 
 def fft(re: Array, im: Array, twiddle: Array) -> tuple[Array, Array]:
-    """Complex transform along the last axis, as nnsp_fft_s32: bit-reversed input, int64 holding int32 values.
+    """Complex transform along the last axis, as the C library's: bit-reversed input, int64 holding int32 values.
 
     Parameters
     ----------
     re, im : int64 [frames, points]
-    twiddle : int64 [3 * points / 2, 2]
+    twiddle : int64 [_twiddle_steps, 2]
     """
     frames, points = re.shape
-    bits = points.bit_length() - 1
-    size = 1
-    if bits % 2:
+    if (points.bit_length() - 1) % 2:
         re, im = (x.reshape(frames, points // 2, 2) for x in (re, im))
         re, im = (np.stack([x[..., 0] + x[..., 1], x[..., 0] - x[..., 1]], axis=-1) for x in (re, im))
-        size = 2
-    while size < points:
-        q, size = size, size * 4
-        parts_re, parts_im = (x.reshape(frames, points // size, 4, q) for x in (re, im))
+        distances = _distances(points)
+    else:
+        distances = [1, *_distances(points)]
+    at = 0
+    for q in distances:
+        parts_re, parts_im = (x.reshape(frames, points // (4 * q), 4, q) for x in (re, im))
         a, c, b, d = ((parts_re[:, :, i], parts_im[:, :, i]) for i in range(4))
         if q > 1:
-            step = 2 * points // size
-            j = np.arange(q) * step
+            w1, w2, w3 = twiddle[at : at + 3 * q].reshape(3, q, 2)
+            at += 3 * q
             a = (a[0] >> 1, a[1] >> 1)
-            c = _rotate(*c, twiddle[2 * j])
-            b = _rotate(*b, twiddle[j])
-            d = _rotate(*d, twiddle[3 * j])
+            b, c, d = _rotate(*b, w1), _rotate(*c, w2), _rotate(*d, w3)
         s0, s1 = (a[0] + c[0], a[1] + c[1]), (a[0] - c[0], a[1] - c[1])
         s2, s3 = (b[0] + d[0], b[1] + d[1]), (b[0] - d[0], b[1] - d[1])
         re = np.stack([s0[0] + s2[0], s1[0] + s3[1], s0[0] - s2[0], s1[0] - s3[1]], axis=2)
@@ -186,8 +200,9 @@ def analyse(fe: IntegerFrontEnd, frames: Array) -> tuple[Array, Array]:
     zr, zi = fft(x[:, 0::2][:, order], x[:, 1::2][:, order], twiddle)
 
     k = np.arange(1, points // 2 + 1)
+    quarter_turn = twiddle[len(twiddle) - points // 2 - 1 :]
     er, ei = (zr[:, k] >> 1) + (zr[:, points - k] >> 1), (zi[:, k] >> 1) - (zi[:, points - k] >> 1)
-    tr, ti = _rotate(zr[:, k] - zr[:, points - k], zi[:, k] + zi[:, points - k], twiddle[k])
+    tr, ti = _rotate(zr[:, k] - zr[:, points - k], zi[:, k] + zi[:, points - k], quarter_turn[k])
     re, im = np.empty((2, len(x), points + 1), dtype=np.int64)
     re[:, 0], im[:, 0] = zr[:, 0] + zi[:, 0], 0
     re[:, points], im[:, points] = zr[:, 0] - zi[:, 0], 0
@@ -243,8 +258,9 @@ def synthesise(fe: IntegerFrontEnd, re: Array, im: Array, mask: Array) -> Array:
     re, im = (re * gain) >> fe.mask_shift, (im * gain) >> fe.mask_shift
     twiddle = fe.twiddle.astype(np.int64)
     k = np.arange(1, points // 2 + 1)
+    quarter_turn = twiddle[len(twiddle) - points // 2 - 1 :]
     er, ei = (re[:, k] >> 1) + (re[:, points - k] >> 1), (im[:, k] >> 1) - (im[:, points - k] >> 1)
-    tr, ti = _rotate(re[:, k] - re[:, points - k], -im[:, k] - im[:, points - k], twiddle[k])
+    tr, ti = _rotate(re[:, k] - re[:, points - k], -im[:, k] - im[:, points - k], quarter_turn[k])
     # Real and imaginary parts change places, so that the forward transform inverts.
     zr, zi = np.empty((2, len(re), points), dtype=np.int64)
     first, last = re[:, 0] >> 1, re[:, points] >> 1

@@ -15,7 +15,7 @@ from nnsp.integer.frontend import IntegerFrontEnd
 from nnsp.integer.quantization import IntegerLayer
 from nnsp.network.arch import Arch, Layer
 
-TABLE_VERSION = 2
+TABLE_VERSION = 3
 """NNSP_TABLE_VERSION of nnsp_lib/include/nnsp_table.h; raise both together."""
 
 GROUP_ROWS, BLOCK_COLS = 4, 8

@@ -1,6 +1,6 @@
 /*
- * Stages of nnsp_fft_s32 for a distance q of a butterfly's points that is known here: three pointers and eleven words of data are all that
- * a Cortex-M4 has, so every address must be an immediate offset; a compiler spills a third of them.
+ * Stages for a distance q of a butterfly's points that is known here: two pointers, a count and eleven words of data are all that a Cortex-M4
+ * has, so every address must be an immediate offset; a compiler spills a third of them.
  */
     .syntax unified
     .thumb
@@ -13,7 +13,6 @@
     smmlar  \xr, \xi, \wr, \xr
 .endm
 
-/* Start of a function; lengths in the text below are bytes. */
 .macro function name
     .section .text.\name, "ax", %progbits
     .align 2
@@ -24,52 +23,40 @@
 .endm
 
 /*
- * void nnsp_fft_stage_<q>(int32_t *z, unsigned n, const int32_t *twiddle): one radix-4 stage over n points.
- * r0: point j of a butterfly's first quarter, from q - 1 down to 0; r1: twiddles; r2: j steps of twiddles.
- * Frame: one step, the offset of j = q - 1, the end of the points.
+ * void nnsp_fft_stage_<q>(int32_t *z, unsigned n, const int32_t *w): one radix-4 stage over n points.
+ * r0: point j of a butterfly's first quarter, from q - 1 down to 0; r1: its twiddles; r2: j + 1. Frame: the end of the points.
  */
 .macro stage q
     function nnsp_fft_stage_\q
     push    {r4-r11, lr}
-    sub     sp, #12
-    lsl     r3, r1, #2
-    mov     r4, #\q
-    udiv    r4, r3, r4
-    sub     r3, r3, r4
     add     r5, r0, r1, lsl #3
-    str     r4, [sp]
-    str     r3, [sp, #4]
-    str     r5, [sp, #8]
-    mov     r1, r2
+    push    {r5}
     add     r0, r0, #(8 * (\q - 1))
+    add     r1, r2, #(8 * (\q - 1))
 1:
-    ldr     r2, [sp, #4]
+    mov     r2, #\q
 2:
-    add     r3, r1, r2, lsl #1
+    ldr     r3, [r1, #(8 * \q)]
+    ldr     r4, [r1, #(8 * \q + 4)]
     ldr     r5, [r0, #(8 * \q)]
     ldr     r6, [r0, #(8 * \q + 4)]
     ldr     r7, [r0]
     ldr     r8, [r0, #4]
-    ldr     r4, [r3, #4]
-    ldr     r3, [r3]
     rotate  r9, r5, r6, r3, r4
     add     r6, r9, r7, asr #1
     rsb     r7, r9, r7, asr #1
     add     r9, r5, r8, asr #1
     rsb     r8, r5, r8, asr #1
-    add     r3, r1, r2
     ldr     r5, [r0, #(16 * \q)]
     ldr     r10, [r0, #(16 * \q + 4)]
-    ldr     r11, [r3]
-    ldr     r4, [r3, #4]
+    ldr     r4, [r1, #4]
+    ldr     r11, [r1], #-8
     rotate  r12, r5, r10, r11, r4
-    add     r3, r3, r2, lsl #1
     ldr     r4, [r0, #(24 * \q)]
     ldr     r10, [r0, #(24 * \q + 4)]
-    ldr     lr, [sp]
-    ldr     r11, [r3, #4]
-    ldr     r3, [r3]
-    subs    r2, r2, lr
+    ldr     r3, [r1, #(16 * \q + 8)]
+    ldr     r11, [r1, #(16 * \q + 12)]
+    subs    r2, r2, #1
     rotate  lr, r4, r10, r3, r11
     add     r10, r12, lr
     sub     r12, r12, lr
@@ -91,13 +78,13 @@
     str     r8, [r0, #(24 * \q + 4)]
     str     r4, [r0, #4]
     str     r3, [r0], #-8
-    bpl     2b
-    ldr     r3, [sp, #8]
+    bne     2b
+    ldr     r3, [sp]
     add     r0, r0, #(40 * \q)
+    add     r1, r1, #(8 * \q)
     cmp     r0, r3
     blo     1b
-    add     sp, #12
-    pop     {r4-r11, pc}
+    pop     {r3-r11, pc}
     .size nnsp_fft_stage_\q, . - nnsp_fft_stage_\q
 .endm
 
@@ -109,8 +96,8 @@
     stage 64
     stage 128
 
-/* void nnsp_fft_first(int32_t *z, unsigned n): the stage without twiddles, of four points each. */
-    function nnsp_fft_first
+/* void nnsp_fft_quads(int32_t *z, unsigned n): the stage without twiddles, of four points each. */
+    function nnsp_fft_quads
     push    {r4-r11, lr}
     add     lr, r0, r1, lsl #3
 1:
@@ -135,4 +122,4 @@
     cmp     r0, lr
     blo     1b
     pop     {r4-r11, pc}
-    .size nnsp_fft_first, . - nnsp_fft_first
+    .size nnsp_fft_quads, . - nnsp_fft_quads

@@ -80,19 +80,6 @@ void nnsp_split_inverse_s32(int32_t *z, unsigned log2n, const int32_t *twiddle)
     }
 }
 
-void nnsp_band_power_s32(const int32_t *z, const int16_t *rising, unsigned bins, unsigned shift, uint64_t sum[2])
-{
-    uint64_t whole = 0, part = 0;
-    for (unsigned k = 0; k < bins; k++) {
-        const int64_t re = z[2 * k], im = z[2 * k + 1];
-        const uint64_t power = nnsp_shift_u64((uint64_t)(re * re + im * im), shift);
-        whole += power;
-        part = nnsp_add_product_u64(part, power, (uint16_t)rising[k]);
-    }
-    sum[0] = whole;
-    sum[1] = part;
-}
-
 void nnsp_mask_s32(int32_t *z, const int16_t *mask, unsigned bins, unsigned floor, unsigned shift)
 {
     const int32_t least = (int32_t)floor, range = 32768 - least;
