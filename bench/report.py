@@ -12,6 +12,9 @@ from nnsp.files import written
 ALLOWED = 0.02
 """How much more than its budget a figure may be."""
 
+STAGES = ("fft_512_forward", "analyse_480_512", "features_72", "synthesise_480_512")
+"""Cases without weights that the README shows; the others are parts of these."""
+
 Figures = dict[str, dict[str, dict[str, int | None]]]
 """{target: {case: {macs, instructions, cycles}}}; a frame adds worst_instructions, worst_cycles and the bytes of stack,
 state, tables and code."""
@@ -114,7 +117,7 @@ def _notes(own: Measured, plain: Measured) -> Iterator[str]:
 
 
 def markdown(measured: list[Measured]) -> str:
-    """The README's table: every case, targets side by side, then sizes."""
+    """The README's tables: targets side by side, then sizes."""
     own = [each for each in measured if not each.portable]
     head, rule = ["case", "MACs"], [":--", "--:"]
     for each in own:
@@ -123,6 +126,8 @@ def markdown(measured: list[Measured]) -> str:
         rule += ["--:"] * len(parts)
     rows = [head, rule]
     for name, first in own[0].cases.items():
+        if not first.macs and name not in STAGES:
+            continue
         row = [f"`{name}`", f"{first.macs or ''}"]
         for each in own:
             case = each.cases[name]
