@@ -7,8 +7,6 @@
 #include "kernels.h"
 #include "transform.h"
 
-#define FEATURE_FRAC 12
-
 static unsigned bins_of(const nnsp_frontend_table *table)
 {
     return table->fft_size / 2u + 1u;
@@ -122,47 +120,9 @@ void nnsp_frontend_analyse(nnsp_frontend *frontend, const int16_t *in)
     nnsp_rfft_s32(x, table->window, size, table->window_shift, frontend->spectrum, bits, table->twiddle);
 }
 
-/* energy: Q15, in units of one int16 step squared; never below one such unit. */
-static int16_t feature(const nnsp_frontend_table *table, unsigned k, uint64_t energy)
-{
-    const uint64_t one = (uint64_t)1 << 15;
-    const int32_t level = nnsp_log2_u64(energy > one ? energy : one) - (15 << 16);
-    return nnsp_saturate16(nnsp_round_shift((int64_t)(level - table->mean[k]) * table->gain[k], 32 - FEATURE_FRAC));
-}
-
-static inline uint64_t power_of(const int32_t *z, unsigned shift)
-{
-    const int64_t re = z[0], im = z[1];
-    return nnsp_shift_u64((uint64_t)(re * re + im * im), shift);
-}
-
 void nnsp_frontend_features(const nnsp_frontend *frontend, int16_t *features)
 {
-    const nnsp_frontend_table *table = frontend->table;
-    const unsigned shift = table->power_shift;
-    if (table->feature_kind == NNSP_PSPEC) {
-        for (unsigned k = 0; k < table->features; k++) {
-            features[k] = feature(table, k, power_of(frontend->spectrum + 2 * k, shift) << 15);
-        }
-        return;
-    }
-    /* A bin shares its power between the band it rises in and the band before, where it falls by as much. */
-    const uint16_t *edge = table->band_edge;
-    const int32_t *z = frontend->spectrum + 2 * edge[0];
-    const int16_t *weight = table->rising + edge[0];
-    uint64_t rising = 0;
-    for (unsigned j = 0; j <= table->features; j++) {
-        uint64_t whole = 0, part = 0;
-        for (const int16_t *end = table->rising + edge[j + 1]; weight < end; weight++, z += 2) {
-            const uint64_t power = power_of(z, shift);
-            whole += power;
-            part = nnsp_add_product_u64(part, power, (uint16_t)*weight);
-        }
-        if (j > 0) {
-            features[j - 1] = feature(table, j - 1, rising + ((whole << 15) - part));
-        }
-        rising = part;
-    }
+    nnsp_features_s16(frontend->table, frontend->spectrum, features);
 }
 
 void nnsp_frontend_synthesise(nnsp_frontend *frontend, const int16_t *mask, int16_t *out)

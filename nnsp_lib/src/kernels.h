@@ -110,6 +110,9 @@ void nnsp_mask_s32(int32_t *z, const int16_t *mask, unsigned bins, unsigned floo
 void nnsp_overlap_add_s32(int32_t *sum, const int32_t *z, const int16_t *window, unsigned size, unsigned hop, unsigned shift,
                           int16_t *out);
 
+/* Normalised log2 energies of the bins z, Q12, features[table->features]. */
+void nnsp_features_s16(const nnsp_frontend_table *table, const int32_t *z, int16_t *features);
+
 /* log2(x) in Q16, x >= 1; error below 2^-14. */
 int32_t nnsp_log2_u64(uint64_t x);
 
