@@ -60,7 +60,7 @@
     .thumb_func
 \name:
     push    {r4-r9, lr}
-    subs    r2, r1, #2
+    subs    r2, r1, #4
     movw    r1, #:lower16:nnsp_tanh_table
     movt    r1, #:upper16:nnsp_tanh_table
     movw    r3, #(((\added) << STEP_BITS) + (1 << (STEP_BITS - 1))) & 0xFFFF
@@ -73,15 +73,24 @@
     ldr     r4, [r0]
     \pair
     str     r4, [r0], #4
-    subs    r2, r2, #2
+    ldr     r4, [r0]
+    \pair
+    str     r4, [r0], #4
+    subs    r2, r2, #4
     bge     1b
 2:
-    adds    r2, r2, #2
+    tst     r2, #2
     beq     3f
+    ldr     r4, [r0]
+    \pair
+    str     r4, [r0], #4
+3:
+    tst     r2, #1
+    beq     4f
     ldrh    r4, [r0]
     \pair
     strh    r4, [r0]
-3:
+4:
     pop     {r4-r9, pc}
     .size \name, . - \name
 .endm

@@ -26,10 +26,26 @@
     smlad   lr, \other, \x, lr
 .endm
 
-/* The first block of a group starts the sums. 2 * 32639 * 32768 < 2^31: no SMUAD overflows. LDM here, for fewer instructions. */
+/* Columns 0 to 3 of a block, after 4 to 7: the pointers move in the last two loads, so that no address waits for them. */
+.macro first_half
+    ldr     r7, [r1, #4]
+    ldr     r3, [r0, #4]
+    ldr     r4, [r0, #8]
+    ldr     r5, [r0, #12]
+    ldr     r6, [r1], #16
+    ldr     r2, [r0], #32
+    columns r2, r4, r6
+    columns r3, r5, r7
+.endm
+
+/* The first block of a group starts the sums. 2 * 32639 * 32768 < 2^31: no SMUAD overflows. */
 .macro first_block
-    ldm     r0!, {r2-r5}
-    ldrd    r6, r7, [r1], #8
+    ldr     r6, [r1, #8]
+    ldr     r7, [r1, #12]
+    ldr     r2, [r0, #16]
+    ldr     r3, [r0, #20]
+    ldr     r4, [r0, #24]
+    ldr     r5, [r0, #28]
     smuad   r8, r2, r6
     sxtb16  r2, r2
     smuad   r10, r2, r6
@@ -39,13 +55,10 @@
     smuad   lr, r4, r6
     asr     r12, r11, #31
     columns r3, r5, r7
-    ldm     r0!, {r2-r5}
-    ldrd    r6, r7, [r1], #8
-    columns r2, r4, r6
-    columns r3, r5, r7
+    first_half
 .endm
 
-/* Loads in chains, where each but the first takes one cycle; the pointers move in the last two. */
+/* Loads in chains, where each but the first takes one cycle. */
 .macro next_block
     ldr     r6, [r1, #8]
     ldr     r7, [r1, #12]
@@ -55,14 +68,7 @@
     ldr     r5, [r0, #28]
     columns r2, r4, r6
     columns r3, r5, r7
-    ldr     r7, [r1, #4]
-    ldr     r3, [r0, #4]
-    ldr     r4, [r0, #8]
-    ldr     r5, [r0, #12]
-    ldr     r6, [r1], #16
-    ldr     r2, [r0], #32
-    columns r2, r4, r6
-    columns r3, r5, r7
+    first_half
 .endm
 
 /* The other blocks, entered at an address in the frame: the first pass may be shorter. NE says that passes follow. */
@@ -171,7 +177,8 @@ nnsp_matvec_s8_s16:
     ssat    r11, #16, r11
     pkhbt   r10, r10, r8, lsl #16
     pkhbt   r11, lr, r11, lsl #16
-    strd    r10, r11, [r4], #8
+    str     r11, [r4, #4]
+    str     r10, [r4], #8
     str     r4, [sp, #8]
     cmp     r4, r5
     beq     matvec_done
@@ -239,8 +246,10 @@ nnsp_gates_s8_s16:
     again   gates_x, 24
     passes  gates_x
     odd_rows
-    strd    r10, r8, [sp, #40]
-    strd    lr, r11, [sp, #48]
+    str     r10, [sp, #40]
+    str     r8, [sp, #44]
+    str     lr, [sp, #48]
+    str     r11, [sp, #52]
     ldr     r2, [sp]
     ldr     r1, [sp, #28]
     tst     r2, #MORE_H
@@ -277,7 +286,8 @@ nnsp_gates_s8_s16:
     ldr     r4, [sp, #8]
     ldr     r5, [sp, #12]
     add     r0, #32
-    strd    r8, r9, [r4], #8
+    str     r9, [r4, #4]
+    str     r8, [r4], #8
     str     r4, [sp, #8]
     cmp     r4, r5
     beq     gates_done

@@ -2,14 +2,6 @@
 #include "arithmetic.h"
 #include "kernels.h"
 
-void nnsp_relu6_s16(int16_t *x, unsigned n)
-{
-    const int16_t six = 6 << 12;
-    for (unsigned i = 0; i < n; i++) {
-        x[i] = x[i] < 0 ? 0 : x[i] > six ? six : x[i];
-    }
-}
-
 void nnsp_lstm_update_s16(const int16_t *gates, unsigned n, int32_t *c, int16_t *h)
 {
     const int16_t *i = gates, *f = i + n, *g = f + n, *o = g + n;
