@@ -53,8 +53,8 @@ typedef struct nnsp_frontend_table {
     const int32_t *twiddle;    /* Q31 (cos, -sin) in the order of docs/numerics.md */
     const uint16_t *band_edge; /* mel: [features + 2] first bin of each segment; NULL for pspec */
     const int16_t *rising;     /* mel: Q15 [bins] weight in the band whose rising side the bin is on; NULL for pspec */
-    const int32_t *mean;       /* Q16 [features] mean of log2 energy */
-    const int32_t *gain;       /* Q16 [features] 1 / deviation of log2 energy */
+    const int32_t *mean;       /* Q16 [features] mean of log2 energy, within 2^22 */
+    const int32_t *gain;       /* Q16 [features] 1 / deviation of log2 energy, 0..2^27 - 1 */
     uint32_t rate;             /* samples per second */
     uint16_t window_size;      /* samples, even */
     uint16_t hop;              /* samples per frame */

@@ -65,6 +65,11 @@ static nnsp_status check_table(const nnsp_frontend_table *table)
         table->output_shift < 1 || table->output_shift > 30) {
         return NNSP_ERR_TABLE;
     }
+    for (unsigned k = 0; k < table->features; k++) {
+        if (table->mean[k] >= 1 << 22 || table->mean[k] <= -(1 << 22) || table->gain[k] >= 1 << 27 || table->gain[k] < 0) {
+            return NNSP_ERR_TABLE;
+        }
+    }
     if (table->feature_kind == NNSP_PSPEC) {
         return table->features == bins_of(table) ? NNSP_OK : NNSP_ERR_TABLE;
     }

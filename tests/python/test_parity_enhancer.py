@@ -182,3 +182,10 @@ def test_sizes_that_the_transform_cannot_take_are_refused(change: dict[str, Any]
     fe = replace(FrontEnd(), **change)
     with pytest.raises(UserError, match="front end: fft_size"):
         frontend.build(fe, np.zeros(72), np.ones(72))
+
+
+def test_feature_that_never_moves_is_refused() -> None:
+    std = np.ones(72)
+    std[5] = 1e-4
+    with pytest.raises(UserError, match=r"feature 5 has mean 0 and deviation 0\.0001; expected"):
+        frontend.build(FrontEnd(), np.zeros(72), std)

@@ -7,7 +7,8 @@
 static inline int16_t feature(uint64_t energy, int32_t mean, int32_t gain)
 {
     const int32_t level = nnsp_level_u64(energy > 1u << 15 ? energy : 1u << 15) - (15 << 16);
-    return nnsp_saturate16(nnsp_round_shift((int64_t)(level - mean) * gain, 32 - FEATURE_FRAC));
+    const int64_t product = (int64_t)(level - mean) * gain; /* < 2^50: the tables bound mean and gain */
+    return nnsp_narrow16((int32_t)(product >> (31 - FEATURE_FRAC)), 1);
 }
 
 static inline uint64_t power_of(const int32_t *z, unsigned shift)
