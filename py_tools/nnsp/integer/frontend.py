@@ -83,8 +83,8 @@ def build(fe: FrontEnd, mean: Array, std: Array) -> IntegerFrontEnd:
     still = np.flatnonzero((np.asarray(std) < 2.0**-10) | (np.abs(mean) >= 63))
     if len(still):
         raise UserError(
-            f"front end: feature {still[0]} has mean {mean[still[0]]:.3g} and deviation {std[still[0]]:.3g}; expected a mean "
-            "within 63 and a deviation of 0.001 or more; train on sound that moves in every band"
+            f"front end: feature {still[0]} has mean {mean[still[0]]:.3g} and deviation {std[still[0]]:.3g}; expected "
+            "a mean within 63 and a deviation of 0.001 or more; train on sound that moves in every band"
         )
     # The inverse sums at most sqrt(points) times the root of half the energy, and halves at every twiddled stage.
     # One bit is given away, so that the usual mask_shift is 16, the upper half of a product.
