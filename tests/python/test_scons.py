@@ -28,7 +28,10 @@ def test_no_target_prints_the_help() -> None:
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["target=apollo5"], "scons: there is no target 'apollo5'; expected one of: host, qemu_m4, qemu_m55\n"),
+        (
+            ["target=apollo5"],
+            "scons: there is no target 'apollo5'; expected one of: host, qemu_m4, qemu_m55\n",
+        ),
         (["tarqet=host"], "scons: there is no option tarqet; `scons` alone lists them\n"),
         (
             ["target=qemu_m4", "model=absent"],
