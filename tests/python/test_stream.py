@@ -154,13 +154,12 @@ def test_an_output_that_cannot_be_made(order: Order) -> None:
 @pytest.mark.parametrize(
     "table", sorted((ROOT / "firmware" / "models").glob("def_nn*.c")), ids=lambda t: t.stem
 )
-def test_shipped_models(table: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("board", boards.MACHINES)
+def test_shipped_models(board: str, table: Path, tmp_path: Path) -> None:
     """The image that scons builds, on the demonstration clip: speech out of the emulated board as out of C."""
     model = table.stem.split("_", 2)[2]
     clip, output = ROOT / "demo" / "noisy.wav", tmp_path / "out"
-    streaming.run(
-        Order("qemu_m4", clip, ROOT / "demo" / "clean.wav", output, model, None, 115200, check=True)
-    )
+    streaming.run(Order(board, clip, ROOT / "demo" / "clean.wav", output, model, None, 115200, check=True))
     report = json.loads((output / "report.json").read_text())
     assert report["differing_samples"] == 0
     assert report["answered"] == len(report["work"])

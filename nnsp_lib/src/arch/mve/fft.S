@@ -120,9 +120,9 @@
 .macro two_addresses q, first, before, bytes
     vmov.i32 \q, #0
     sub     r12, \first, #\before
-    vmov    \q[0], r12
+    vmov.32 \q[0], r12
     add     r12, #\bytes
-    vmov    \q[2], r12
+    vmov.32 \q[2], r12
 .endm
 
 /*

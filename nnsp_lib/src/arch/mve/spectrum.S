@@ -239,7 +239,7 @@
     smlal   r10, r11, r9, r9
     lsll    r10, r11, r3
     adds    r4, r10
-    adc     r5, r11
+    adc     r5, r5, r11
     ldrh    r8, [r1], #2
     umlal   r6, r7, r10, r8
     mla     r7, r11, r8, r7
