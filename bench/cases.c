@@ -188,27 +188,19 @@ static void frontend(nnsp_frontend *fe, const int16_t *now)
     static ALIGNED int16_t features[72], mask[264], out[160];
     static uint64_t power[72];
     static int32_t level[72], sum[480];
-    uint64_t energy[2];
     if (t->window_size != 480 || t->hop != 160 || t->fft_size != 512 || t->features != 72 || t->rising == NULL) {
         leave(5);
     }
-    MEASURE("window_480", 0, spectrum, sizeof spectrum,
-            nnsp_window_s16(fe->history, t->window, 480, t->window_shift, spectrum, 8));
     MEASURE("fft_256", 0, spectrum, sizeof spectrum, nnsp_fft_s32(spectrum, 8, t->twiddle));
-    MEASURE("split_forward_512", 0, spectrum, sizeof spectrum, nnsp_split_forward_s32(spectrum, 8, t->twiddle));
     MEASURE("fft_512_forward", 0, spectrum, sizeof spectrum,
-            nnsp_window_s16(fe->history, t->window, 480, t->window_shift, spectrum, 8);
-            nnsp_fft_s32(spectrum, 8, t->twiddle); nnsp_split_forward_s32(spectrum, 8, t->twiddle));
-    MEASURE("band_power_257", 0, energy, sizeof energy,
-            nnsp_band_power_s32(spectrum, t->rising, 257, t->power_shift, energy));
+            nnsp_rfft_s32(fe->history, t->window, 480, t->window_shift, spectrum, 8, t->twiddle));
     for (unsigned i = 0; i < 72; i++) {
         power[i] = (uint64_t)draw(1, 1 << 23) << draw(0, 24);
     }
     MEASURE("log2_72", 0, level, sizeof level, log2_of_each(power, 72, level));
     draw_s16(mask, 257, 0, 32767);
-    MEASURE("mask_257", 0, spectrum, sizeof spectrum, nnsp_mask_s32(spectrum, mask, 257, t->mask_floor, t->mask_shift));
-    MEASURE("split_inverse_512", 0, spectrum, sizeof spectrum, nnsp_split_inverse_s32(spectrum, 8, t->twiddle));
-    MEASURE("bit_reverse_256", 0, spectrum, sizeof spectrum, nnsp_bit_reverse_s32(spectrum, 8));
+    MEASURE("fft_512_inverse", 0, spectrum, 256 * 2 * sizeof *spectrum,
+            nnsp_irfft_s32(spectrum, mask, t->mask_floor, t->mask_shift, 8, t->twiddle));
     MEASURE("overlap_add_480", 0, out, sizeof out,
             nnsp_overlap_add_s32(sum, spectrum, t->window, 480, 160, t->output_shift, out));
     MEASURE("analyse_480_512", 0, fe->spectrum, sizeof spectrum, nnsp_frontend_analyse(fe, now));

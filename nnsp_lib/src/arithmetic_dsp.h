@@ -54,14 +54,19 @@ static inline int32_t nnsp_add_mulw32_second(int32_t sum, int32_t x, uint32_t pa
     return all;
 }
 
-/* x >> shift: four instructions instead of ten for the usual shifts. */
+/* x >> shift, where a compiler makes ten instructions of it. */
 static inline uint64_t nnsp_shift_u64(uint64_t x, unsigned shift)
 {
+#ifdef __ARM_FEATURE_MVE
+    __asm("lsll %Q0, %R0, %1" : "+r"(x) : "r"(-(int)shift));
+    return x;
+#else
     if (shift == 0 || shift >= 32) {
         return x >> shift;
     }
     const uint32_t high = (uint32_t)(x >> 32), low = (uint32_t)x >> shift | high << (32 - shift);
     return (uint64_t)(high >> shift) << 32 | low;
+#endif
 }
 
 /* sum + x * y */

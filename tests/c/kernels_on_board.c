@@ -25,7 +25,8 @@ enum {
     BIT_REVERSE,
     SPLIT_FORWARD,
     SPLIT_INVERSE,
-    BAND_POWER,
+    RFFT,
+    IRFFT,
     MASK,
     OVERLAP_ADD,
     LOG2,
@@ -164,14 +165,27 @@ static void window(const uint32_t *a)
     give(z, bytes);
 }
 
-/* bins, shift, offset of rising; z, rising */
-static void band_power(const uint32_t *a)
+/* size, shift, log2n, offset of x, of the window; x, window, twiddles */
+static void rfft(const uint32_t *a)
 {
-    const int32_t *z = take(a[0] * 2 * sizeof *z, WORD);
-    const int16_t *rising = take(a[0] * sizeof *rising, a[2]);
-    uint64_t *sum = room(2 * sizeof *sum, 0);
-    nnsp_band_power_s32(z, rising, a[0], a[1], sum);
-    give(sum, 2 * sizeof *sum);
+    const int16_t *x = take(a[0] * sizeof *x, a[3]), *w = take(a[0] * sizeof *w, a[4]);
+    const int32_t *twiddle = take(((size_t)3 << a[2]) * sizeof *twiddle, WORD);
+    const size_t bytes = (((size_t)1 << a[2]) + 1) * 2 * sizeof(int32_t);
+    int32_t *z = room(bytes, WORD);
+    nnsp_rfft_s32(x, w, a[0], a[1], z, a[2], twiddle);
+    give(z, bytes);
+}
+
+/* log2n, floor, shift, offset of the mask; z, mask, twiddles */
+static void irfft(const uint32_t *a)
+{
+    const size_t points = (size_t)1 << a[0];
+    int32_t *z = take((points + 1) * 2 * sizeof *z, WORD);
+    const int16_t *gain = take((points + 1) * sizeof *gain, a[3]);
+    const int32_t *twiddle = take(3 * points * sizeof *twiddle, WORD);
+    nnsp_irfft_s32(z, gain, a[1], a[2], a[0], twiddle);
+    memset(z + 2 * points, GUARD, 2 * sizeof *z); /* the last bin is used up, and may stay or not */
+    give(z, points * 2 * sizeof *z);
 }
 
 /* bins, floor, shift, offset of the mask; z, mask */
@@ -243,7 +257,8 @@ static void run(const header *h)
     case BIT_REVERSE: transform(a, points, bit_reverse); break;
     case SPLIT_FORWARD: transform(a, points + 1, nnsp_split_forward_s32); break;
     case SPLIT_INVERSE: transform(a, points + 1, nnsp_split_inverse_s32); break;
-    case BAND_POWER: band_power(a); break;
+    case RFFT: rfft(a); break;
+    case IRFFT: irfft(a); break;
     case MASK: mask(a); break;
     case OVERLAP_ADD: overlap_add(a); break;
     case LOG2: log2_of_each(a); break;

@@ -37,12 +37,13 @@ BATCH_BYTES = 1 << 20
     BIT_REVERSE,
     SPLIT_FORWARD,
     SPLIT_INVERSE,
-    BAND_POWER,
+    RFFT,
+    IRFFT,
     MASK,
     OVERLAP_ADD,
     LOG2,
     ENHANCER,
-) = range(16)
+) = range(17)
 """As in kernels_on_board.c, which says what each takes."""
 
 INT16_EXTREMES = np.array([-32768, -32767, -1, 0, 1, 32767], dtype=np.int16)
@@ -247,11 +248,13 @@ def lstm_cases(rng: np.random.Generator) -> Iterator[Case]:
             )
 
 
-def twiddles(points: int) -> np.ndarray:
-    """Those of a transform of twice the points, as frontend.build makes them."""
-    angle = 2 * np.pi * np.arange(3 * points // 2) / (2 * points)
+def twiddles(points: int) -> tuple[np.ndarray, np.ndarray]:
+    """Those of frontend.build for a transform of twice the points, and those of the split alone, of equal length."""
+    angle = np.pi * frontend.twiddle_steps(points) / points
     w = np.stack([np.cos(angle), -np.sin(angle)], axis=1)
-    return np.minimum(np.floor(w * 2.0**31 + 0.5), 2**31 - 1).astype(np.int32)
+    w = np.minimum(np.floor(w * 2.0**31 + 0.5), 2**31 - 1).astype(np.int32)
+    split = w[len(w) - points // 2 - 1 :]
+    return np.resize(w, (3 * points // 2, 2)), np.resize(split, (3 * points // 2, 2))
 
 
 def complex_points(rng: np.random.Generator, n: int, mode: str, bound: float) -> np.ndarray:
@@ -274,7 +277,7 @@ def complex_points(rng: np.random.Generator, n: int, mode: str, bound: float) ->
 def transform_cases(rng: np.random.Generator) -> Iterator[Case]:
     for bits in range(5, 12):
         n = 1 << bits
-        w = twiddles(n)
+        w, split = twiddles(n)
         for mode in ("noise", "impulse", "few", "tone", "small"):
             z = complex_points(rng, n, mode, 2.0**31 - 1)
             yield Case(f"fft {n} {mode}", FFT, (bits,), (z, w), (8 * n,))
@@ -288,9 +291,9 @@ def transform_cases(rng: np.random.Generator) -> Iterator[Case]:
             radius = rng.uniform(0, 1, n + 1) if mode == "disc" else np.ones(n + 1)
             radius = radius * (30 if mode == "small" else 2.0**30 - 16)
             z = np.rint(radius[:, None] * np.stack([np.cos(angle), np.sin(angle)], axis=1)).astype(np.int32)
-            yield Case(f"split_forward {n} {mode}", SPLIT_FORWARD, (bits,), (z, w), (8 * (n + 1),))
+            yield Case(f"split_forward {n} {mode}", SPLIT_FORWARD, (bits,), (z, split), (8 * (n + 1),))
             z[[0, n], 1] = 0
-            yield Case(f"split_inverse {n} {mode}", SPLIT_INVERSE, (bits,), (z, w), (8 * (n + 1),))
+            yield Case(f"split_inverse {n} {mode}", SPLIT_INVERSE, (bits,), (z, split), (8 * (n + 1),))
 
 
 def window_cases(rng: np.random.Generator) -> Iterator[Case]:
@@ -310,21 +313,27 @@ def window_cases(rng: np.random.Generator) -> Iterator[Case]:
             yield Case(f"window {arguments}", WINDOW, arguments, (x, w), (4 * full,))
 
 
-def power_cases(rng: np.random.Generator) -> Iterator[Case]:
-    for bins in [0, 1, 2, 3, 4, 5, 7, 8, 9, 17, 33, 129, 257]:
-        for shift in {0, 1, 13, 14, 31, 32, 33, 40, 61, 62, int(rng.integers(63))}:
-            # The energy of all bins stays below 2^49, so that its Q15 fits 64 bits.
-            peak = min(2.0**31 - 1, np.sqrt(2.0 ** (48 + shift) / max(bins, 1)))
-            for mode in ("random", "extreme"):
-                z = (
-                    rng.uniform(-peak, peak, (bins, 2))
-                    if mode == "random"
-                    else rng.choice([-peak, peak], (bins, 2))
-                )
-                rising = rng.integers(0, 32768, bins) if mode == "random" else rng.choice([0, 1, 32767], bins)
-                arguments = (bins, shift, int(rng.choice([0, 2, 4, 6])))
-                arrays = (np.trunc(z).astype(np.int32), rising.astype(np.int16))
-                yield Case(f"band_power {mode} {arguments}", BAND_POWER, arguments, arrays, (16,))
+def real_transform_cases(rng: np.random.Generator) -> Iterator[Case]:
+    for bits in range(5, 12):
+        n = 1 << bits
+        w, _ = twiddles(n)
+        for size in (2, n, n + 2, 3 * n // 2 - 2, 3 * n // 2, 3 * n // 2 + 2, 15 * n // 8, 2 * n):
+            # 2^bits points of 2^30 * sqrt(2) >> shift: no sum of theirs needs 32 bits.
+            shift = int(rng.integers(bits, 31))
+            offsets = tuple(int(offset) for offset in rng.choice([0, 2, 4, 6], 2))
+            x, window = (rng.integers(-32768, 32768, size).astype(np.int16) for _ in range(2))
+            if rng.random() < 0.3:
+                x = rng.choice(INT16_EXTREMES, size)
+            arguments = (size, shift, bits, *offsets)
+            yield Case(f"rfft {arguments}", RFFT, arguments, (x, window, w), (8 * (n + 1),))
+        for shift in (15, 16, 17, 24, 30):
+            floor = int(rng.choice([0, 1, 4915, 16384]))
+            z = complex_points(rng, n + 1, "noise", 2.0**30)
+            mask = rng.integers(0, 32768, n + 1).astype(np.int16)
+            if rng.random() < 0.3:
+                mask = rng.choice(np.array([0, 1, 32767], np.int16), n + 1)
+            arguments = (bits, floor, shift, int(rng.choice([0, 2, 4, 6])))
+            yield Case(f"irfft {arguments}", IRFFT, arguments, (z, mask, w), (8 * n,))
 
 
 def mask_cases(rng: np.random.Generator) -> Iterator[Case]:
@@ -386,7 +395,7 @@ def kernel_cases() -> list[Case]:
         lstm_cases,
         transform_cases,
         window_cases,
-        power_cases,
+        real_transform_cases,
         mask_cases,
         overlap_cases,
         log2_cases,

@@ -96,7 +96,7 @@ def build(fe: FrontEnd, mean: Array, std: Array) -> IntegerFrontEnd:
         edges, slope = float_frontend.mel_segments(fe)
         band_edge = np.asarray(edges, dtype=np.uint16)
         rising = np.minimum(arithmetic.round_half_up(slope * 32768), 32767).astype(np.int16)
-    angle = 2 * np.pi * _twiddle_steps(points) / n
+    angle = 2 * np.pi * twiddle_steps(points) / n
     twiddle = np.stack([np.cos(angle), -np.sin(angle)], axis=1)
     return IntegerFrontEnd(
         float_form=fe,
@@ -126,7 +126,7 @@ def _distances(points: int) -> list[int]:
     return [first * 4**i for i in range(twiddled_stages(points))]
 
 
-def _twiddle_steps(points: int) -> Array:
+def twiddle_steps(points: int) -> Array:
     """Angles of the twiddles in steps of 2 pi / (2 * points), in the order of nnsp_rfft_s32.
 
     For every stage of distance q those of w^j, w^2j and w^3j, j < q, w = exp(-j 2 pi / 4q); then the first
@@ -161,7 +161,7 @@ def fft(re: Array, im: Array, twiddle: Array) -> tuple[Array, Array]:
     Parameters
     ----------
     re, im : int64 [frames, points]
-    twiddle : int64 [_twiddle_steps, 2]
+    twiddle : int64 [twiddle_steps, 2]
     """
     frames, points = re.shape
     if (points.bit_length() - 1) % 2:

@@ -98,10 +98,10 @@
     store_\kind q6, q7, r11, 2, q4
 .endm
 
-/* The twiddles at byte offsets q0 into the frame: those of b, twice as far those of c, three times those of d. */
+/* The twiddles at byte offsets q0 of each run into the frame: those of b, of c, of d, r5 bytes apart. */
 .macro twiddles
-    vshl.i32 q1, q0, #1
-    vadd.i32 q2, q0, q1
+    vadd.i32 q1, q0, r5
+    vadd.i32 q2, q1, r5
     vldrw.u32 q3, [r2, q2]
     vldrw.u32 q4, [r3, q2]
     vldrw.u32 q5, [r2, q0]
@@ -116,6 +116,13 @@
     vstrw.32 q2, [sp, #OF_C + 16]
 .endm
 
+/* To the runs of the next stage. */
+.macro next_twiddles
+    add     r2, r2, r5, lsl #1
+    add     r2, r2, r5
+    add     r3, r2, #4
+.endm
+
 /* \q: two 64-bit addresses, at \first - \before and \bytes behind. */
 .macro two_addresses q, first, before, bytes
     vmov.i32 \q, #0
@@ -127,7 +134,7 @@
 
 /*
  * void nnsp_fft_s32(int32_t *z, unsigned log2n, const int32_t *twiddle)
- * r4: n; r5: bytes of q points, the distance within a butterfly; r6: bytes from a twiddle to the next of this stage.
+ * r4: n; r5: bytes of q points, the distance within a butterfly; r2, r3: the stage's twiddles, real and imaginary parts.
  */
     .section .text.nnsp_fft_s32, "ax", %progbits
     .balign 4
@@ -166,9 +173,10 @@ nnsp_fft_s32:
     vadd.i32 q2, q2, q3
     vadd.i32 q2, q2, r0
     vstrw.32 q2, [sp, #ADDRESSES]
-    lsl     r6, r4, #1
-    vmul.i32 q0, q1, r6
+    vshl.i32 q0, q1, #3
+    mov     r5, #16
     twiddles
+    next_twiddles
     mov     r7, #128
     lsr     r12, r4, #4
     dls     lr, r12
@@ -208,14 +216,13 @@ even:
 stages:
     cmp     r5, r4, lsl #3
     bhs     4f
-    lsl     r6, r4, #5
-    udiv    r6, r6, r5
-    lsr     r7, r6, #4 /* butterflies that have the same twiddle: n / 4q */
+    lsl     r7, r4, #1
+    udiv    r7, r7, r5 /* butterflies that have the same twiddle: n / 4q */
     lsl     r1, r5, #2
     mov     r8, #0
 2:  add     r9, r0, r8, lsl #3
     vidup.u32 q0, r8, #1
-    vmul.i32 q0, q0, r6
+    vshl.i32 q0, q0, #3
     twiddles
     add     r10, r9, r5
     add     r11, r10, r5
@@ -229,6 +236,7 @@ stages:
     le      lr, 3b
     cmp     r5, r8, lsl #3
     bhi     2b
+    next_twiddles
     mov     r5, r1
     b       stages
 4:  add     sp, #FRAME
