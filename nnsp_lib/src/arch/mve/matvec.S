@@ -22,31 +22,37 @@
     .equ BLOCK_BYTES, 17 * 4
     .equ LEAST_SHIFT, 17
 
-/* One block of four rows times q0. \add is `a` to add to the sums, nothing to begin them. */
-.macro rows add, weights, s0, s1, s2, s3
-    vldrb.s16 q1, [\weights], #8
-    vldrb.s16 q2, [\weights], #8
-    vmladav\add\().s16 \s0, q0, q1
-    vldrb.s16 q1, [\weights], #8
-    vmladav\add\().s16 \s1, q0, q2
-    vldrb.s16 q2, [\weights], #8
-    vmladav\add\().s16 \s2, q0, q1
-    vmladav\add\().s16 \s3, q0, q2
-.endm
-
-.macro block add
+/*
+ * One block of eight activations times eight rows. \add is `a` to add to the sums, nothing to begin them. Loads and products
+ * take turns, as the M55 executes the one while the other is still at work.
+ */
+.macro eight_rows add
     vldrh.u16 q0, [r5], #16
-    rows    \add, r1, r0, r2, r4, r6
-    rows    \add, r3, r8, r10, r12, lr
+    vldrb.s16 q1, [r1], #8
+    vldrb.s16 q2, [r1], #8
+    vmladav\add\().s16 r0, q0, q1
+    vldrb.s16 q1, [r1], #8
+    vmladav\add\().s16 r2, q0, q2
+    vldrb.s16 q2, [r1], #8
+    vmladav\add\().s16 r4, q0, q1
+    vldrb.s16 q1, [r3], #8
+    vmladav\add\().s16 r6, q0, q2
+    vldrb.s16 q2, [r3], #8
+    vmladav\add\().s16 r8, q0, q1
+    vldrb.s16 q1, [r3], #8
+    vmladav\add\().s16 r10, q0, q2
+    vldrb.s16 q2, [r3], #8
+    vmladav\add\().s16 r12, q0, q1
+    vmladav\add\().s16 lr, q0, q2
 .endm
 
 /* Sums of eight rows over all blocks; entry: where the passes begin, or the end. */
-.macro eight_rows name, entry
-    block
+.macro sum_eight_rows name, entry
+    eight_rows
     ldr     pc, \entry
 \name\()_pass:
     .rept PASS_BLOCKS
-    block   a
+    eight_rows a
     .endr
     .if . - \name\()_pass - PASS_BLOCKS * BLOCK_BYTES
     .error "a block has another size"
@@ -56,15 +62,22 @@
 \name\()_end:
 .endm
 
-/* Sums of four rows; \blocks of them. */
-.macro four_rows blocks
+/* Sums of four rows, where there are not eight any more. */
+.macro sum_four_rows blocks
     mov     r0, #0
     mov     r2, #0
     mov     r4, #0
     mov     r6, #0
     dls     lr, \blocks
 1:  vldrh.u16 q0, [r5], #16
-    rows    a, r1, r0, r2, r4, r6
+    vldrb.s16 q1, [r1], #8
+    vldrb.s16 q2, [r1], #8
+    vmladava.s16 r0, q0, q1
+    vldrb.s16 q1, [r1], #8
+    vmladava.s16 r2, q0, q2
+    vldrb.s16 q2, [r1], #8
+    vmladava.s16 r4, q0, q1
+    vmladava.s16 r6, q0, q2
     le      lr, 1b
 .endm
 
@@ -136,7 +149,7 @@ matvec_groups:
     ldrd    r5, r9, [sp]
     ldr     r3, [sp, #8]
     add     r3, r1
-    eight_rows matvec, "[sp, #12]"
+    sum_eight_rows matvec, "[sp, #12]"
     gather  q0, r0, r2, r4, r6
     gather  q1, r8, r10, r12, lr
     ldr     r2, [sp, #16]
@@ -151,7 +164,7 @@ matvec_last:
     beq     matvec_return
     ldr     r5, [sp]
     ldr     r3, [sp, #20]
-    four_rows r3
+    sum_four_rows r3
     gather  q0, r0, r2, r4, r6
     ldr     r2, [sp, #16]
     requantise q0, r1
@@ -228,11 +241,11 @@ gates_groups:
     ldrd    r5, r9, [sp]
     ldr     r3, [sp, #16]
     add     r3, r1
-    eight_rows gates_x, "[sp, #20]"
+    sum_eight_rows gates_x, "[sp, #20]"
     gather  q4, r0, r2, r4, r6
     gather  q5, r8, r10, r12, lr
     ldrd    r5, r9, [sp, #8]
-    eight_rows gates_h, "[sp, #24]"
+    sum_eight_rows gates_h, "[sp, #24]"
     gather  q0, r0, r2, r4, r6
     gather  q1, r8, r10, r12, lr
     ldr     r2, [sp, #28]
@@ -247,11 +260,11 @@ gates_last:
     beq     gates_return
     ldr     r5, [sp]
     ldr     r3, [sp, #32]
-    four_rows r3
+    sum_four_rows r3
     gather  q4, r0, r2, r4, r6
     ldr     r5, [sp, #8]
     ldr     r3, [sp, #36]
-    four_rows r3
+    sum_four_rows r3
     gather  q0, r0, r2, r4, r6
     ldr     r2, [sp, #28]
     requantise_gates q4, q0, r1
