@@ -30,7 +30,7 @@ def main():
     others = {p for p in folder.rglob("main_*.ci") if p.stem != f"main_{path.stem.removeprefix('nnsp_')}"}
     try:
         size, chain = images.deepest_stack(p for p in folder.rglob("*.ci") if p not in others)
-        print(f"  deepest call chain      {size:>9} B: {' > '.join(name.split(':')[-1] for name in chain)}")
+        print(f"  deepest call chain      {size:>9} B, assembly not counted: {' > '.join(name.split(':')[-1] for name in chain)}")
     except ValueError as error:
         print(f"  deepest call chain: no bound, {error}")
 
