@@ -11,12 +11,12 @@
     .syntax unified
     .thumb
 
-/* In the frame: twiddles of d, b and c (real, imaginary), s2's imaginary part, addresses of the stage of two. */
-    .equ OF_D, 0
+/* In the frame: s2's imaginary part; for the stage of two addresses, and twiddles of d, b and c (real, imaginary). */
+    .equ SPILLED, 0
+    .equ ADDRESSES, 16
     .equ OF_B, 32
     .equ OF_C, 64
-    .equ SPILLED, 96
-    .equ ADDRESSES, 112
+    .equ OF_D, 96
     .equ FRAME, 128
 
 /* x = x * w / 2, as nnsp_rotate32; spoils w and t. */
@@ -36,6 +36,11 @@
     vld21.32 {\re, \im}, [\at]
 .endm
 
+.macro twiddle_next re, im, at, of
+    vld20.32 {\re, \im}, [\at]
+    vld21.32 {\re, \im}, [\at]
+.endm
+
 .macro store_next re, im, at, slot, spare
     vst20.32 {\re, \im}, [\at]
     vst21.32 {\re, \im}, [\at]
@@ -48,6 +53,11 @@
     vldrw.u32 \im, [\spare, #16 * \slot + 4]
 .endm
 
+.macro twiddle_pairs re, im, at, of
+    vldrw.u32 \re, [sp, #\of]
+    vldrw.u32 \im, [sp, #\of + 16]
+.endm
+
 .macro store_pairs re, im, at, slot, spare
     vldrw.u32 \spare, [sp, #ADDRESSES]
     vstrw.32 \re, [\spare, #16 * \slot]
@@ -55,17 +65,15 @@
 .endm
 
 /*
- * r9, r10, r11, r12: where a, c, b, d are, and the results 0, 1, 2, 3 belong.
+ * r9, r10, r11, r12: where a, c, b, d are, and the results 0, 1, 2, 3 belong; r2, r3, r6: twiddles of b, c, d.
  *   s0 = a + c, s1 = a - c, s2 = b + d, s3 = b - d;  0: s0 + s2, 1: s1 - j s3, 2: s0 - s2, 3: s1 + j s3
  */
 .macro butterflies kind
     load_\kind q0, q1, r12, 3, q2
-    vldrw.u32 q2, [sp, #OF_D]
-    vldrw.u32 q3, [sp, #OF_D + 16]
+    twiddle_\kind q2, q3, r6, OF_D
     rotate  q0, q1, q2, q3, q4
     load_\kind q6, q7, r11, 2, q2
-    vldrw.u32 q2, [sp, #OF_B]
-    vldrw.u32 q3, [sp, #OF_B + 16]
+    twiddle_\kind q2, q3, r2, OF_B
     rotate  q6, q7, q2, q3, q4
     vadd.i32 q4, q6, q0
     vsub.i32 q3, q6, q0
@@ -73,8 +81,7 @@
     vsub.i32 q2, q7, q1 /* s2 = q4, q5; s3 = q3, q2 */
     vstrw.32 q5, [sp, #SPILLED]
     load_\kind q0, q1, r10, 1, q6
-    vldrw.u32 q6, [sp, #OF_C]
-    vldrw.u32 q7, [sp, #OF_C + 16]
+    twiddle_\kind q6, q7, r3, OF_C
     rotate  q0, q1, q6, q7, q5
     load_\kind q6, q7, r9, 0, q5
     vshr.s32 q6, q6, #1
@@ -98,31 +105,6 @@
     store_\kind q6, q7, r11, 2, q4
 .endm
 
-/* The twiddles at byte offsets q0 of each run into the frame: those of b, of c, of d, r5 bytes apart. */
-.macro twiddles
-    vadd.i32 q1, q0, r5
-    vadd.i32 q2, q1, r5
-    vldrw.u32 q3, [r2, q2]
-    vldrw.u32 q4, [r3, q2]
-    vldrw.u32 q5, [r2, q0]
-    vldrw.u32 q6, [r3, q0]
-    vldrw.u32 q7, [r2, q1]
-    vldrw.u32 q2, [r3, q1]
-    vstrw.32 q3, [sp, #OF_D]
-    vstrw.32 q4, [sp, #OF_D + 16]
-    vstrw.32 q5, [sp, #OF_B]
-    vstrw.32 q6, [sp, #OF_B + 16]
-    vstrw.32 q7, [sp, #OF_C]
-    vstrw.32 q2, [sp, #OF_C + 16]
-.endm
-
-/* To the runs of the next stage. */
-.macro next_twiddles
-    add     r2, r2, r5, lsl #1
-    add     r2, r2, r5
-    add     r3, r2, #4
-.endm
-
 /* \q: two 64-bit addresses, at \first - \before and \bytes behind. */
 .macro two_addresses q, first, before, bytes
     vmov.i32 \q, #0
@@ -134,7 +116,7 @@
 
 /*
  * void nnsp_fft_s32(int32_t *z, unsigned log2n, const int32_t *twiddle)
- * r4: n; r5: bytes of q points, the distance within a butterfly; r2, r3: the stage's twiddles, real and imaginary parts.
+ * r4: n; r5: bytes of q points, the distance within a butterfly.
  */
     .section .text.nnsp_fft_s32, "ax", %progbits
     .balign 4
@@ -144,7 +126,6 @@ nnsp_fft_s32:
     push    {r3-r11, lr}
     vpush   {d8-d15}
     sub     sp, #FRAME
-    add     r3, r2, #4
     mov     r4, #1
     lsl     r4, r1
     tst     r1, #1
@@ -174,9 +155,16 @@ nnsp_fft_s32:
     vadd.i32 q2, q2, r0
     vstrw.32 q2, [sp, #ADDRESSES]
     vshl.i32 q0, q1, #3
+    add     r3, r2, #4
     mov     r5, #16
-    twiddles
-    next_twiddles
+    .irp    of, OF_B, OF_C, OF_D
+    vldrw.u32 q1, [r2, q0]
+    vldrw.u32 q2, [r3, q0]
+    vstrw.32 q1, [sp, #\of]
+    vstrw.32 q2, [sp, #\of + 16]
+    vadd.i32 q0, q0, r5
+    .endr
+    add     r2, #48
     mov     r7, #128
     lsr     r12, r4, #4
     dls     lr, r12
@@ -218,12 +206,11 @@ stages:
     bhs     4f
     lsl     r7, r4, #1
     udiv    r7, r7, r5 /* butterflies that have the same twiddle: n / 4q */
+    add     r3, r2, r5
+    add     r6, r3, r5
     lsl     r1, r5, #2
-    mov     r8, #0
-2:  add     r9, r0, r8, lsl #3
-    vidup.u32 q0, r8, #1
-    vshl.i32 q0, q0, #3
-    twiddles
+    mov     r8, r0
+2:  mov     r9, r8
     add     r10, r9, r5
     add     r11, r10, r5
     add     r12, r11, r5
@@ -234,9 +221,14 @@ stages:
     add     r11, r1
     add     r12, r1
     le      lr, 3b
-    cmp     r5, r8, lsl #3
-    bhi     2b
-    next_twiddles
+    add     r2, #32
+    add     r3, #32
+    add     r6, #32
+    add     r8, #32
+    sub     r9, r8, r0
+    cmp     r9, r5
+    blo     2b
+    mov     r2, r6
     mov     r5, r1
     b       stages
 4:  add     sp, #FRAME
