@@ -30,6 +30,7 @@ enum {
     MASK,
     OVERLAP_ADD,
     LOG2,
+    FEATURES,
     ENHANCER
 };
 
@@ -220,6 +221,22 @@ static void log2_of_each(const uint32_t *a)
     give(level, a[0] * sizeof *level);
 }
 
+/* features, kind, power shift, bins, offset of features and of rising; z, band edges, rising, mean, gain */
+static void features(const uint32_t *a)
+{
+    const size_t n = a[0], bins = a[3];
+    const int32_t *z = take(bins * 2 * sizeof *z, WORD);
+    const uint16_t *edge = take((n + 2) * sizeof *edge, 2);
+    const int16_t *rising = take(bins * sizeof *rising, a[5]);
+    const int32_t *mean = take(n * sizeof *mean, WORD), *gain = take(n * sizeof *gain, WORD);
+    const nnsp_frontend_table table = {.band_edge = edge, .rising = rising, .mean = mean, .gain = gain,
+                                       .features = (uint16_t)n, .feature_kind = (uint8_t)a[1],
+                                       .power_shift = (uint8_t)a[2]};
+    int16_t *out = room(n * sizeof *out, a[4]);
+    nnsp_features_s16(&table, z, out);
+    give(out, n * sizeof *out);
+}
+
 /* number of the model, samples; samples */
 static void enhance(const uint32_t *a)
 {
@@ -262,6 +279,7 @@ static void run(const header *h)
     case MASK: mask(a); break;
     case OVERLAP_ADD: overlap_add(a); break;
     case LOG2: log2_of_each(a); break;
+    case FEATURES: features(a); break;
     case ENHANCER: enhance(a); break;
     default: leave(7);
     }

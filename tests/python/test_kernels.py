@@ -42,8 +42,9 @@ BATCH_BYTES = 1 << 20
     MASK,
     OVERLAP_ADD,
     LOG2,
+    FEATURES,
     ENHANCER,
-) = range(17)
+) = range(18)
 """As in kernels_on_board.c, which says what each takes."""
 
 INT16_EXTREMES = np.array([-32768, -32767, -1, 0, 1, 32767], dtype=np.int16)
@@ -387,6 +388,33 @@ def log2_cases(rng: np.random.Generator) -> Iterator[Case]:
     yield Case("log2", LOG2, (len(x),), (x,), (4 * len(x),))
 
 
+def feature_cases(rng: np.random.Generator) -> Iterator[Case]:
+    for number, count in enumerate([1, 2, 3, 4, 5, 6, 7, 8, 9, 23, 24, 71, 72, 73] * 6):
+        mel = number % 3 != 0
+        bins = int(rng.integers(count, 6 * count + 2)) if mel else count
+        shift = (0, 1, 14, 24, 31, 32, 33, 62)[number % 8] if number % 2 else int(rng.integers(63))
+        # The energy of all bins stays below 2^49, so that its Q15 fits 64 bits.
+        peak = min(2.0**31 - 1, np.sqrt(2.0 ** (48 + shift) / bins))
+        z = np.trunc(rng.uniform(-peak, peak, (bins, 2)) * 10 ** rng.uniform(-5, 0, (bins, 1)))
+        rising = rng.integers(0, 32768, bins)
+        mean, gain = rng.integers(10 << 16, 30 << 16, count), rng.integers(1 << 14, 1 << 17, count)
+        if number % 4 == 1:
+            z, rising = rng.choice([-peak, 0, peak], (bins, 2)), rng.choice([0, 1, 32767], bins)
+            mean, gain = rng.choice([1 - 2**22, 0, 2**22 - 1], count), rng.choice([0, 1, 2**27 - 1], count)
+        # Some bands are empty.
+        edge = np.sort(rng.integers(0, bins + 1, count + 2))
+        arguments = (
+            count,
+            int(not mel),
+            shift,
+            bins,
+            *(int(offset) for offset in rng.choice([0, 2, 4, 6], 2)),
+        )
+        types = (np.int32, np.uint16, np.int16, np.int32, np.int32)
+        arrays = tuple(map(np.ndarray.astype, (np.trunc(z), edge, rising, mean, gain), types))
+        yield Case(f"features {arguments}", FEATURES, arguments, arrays, (2 * count,))
+
+
 def kernel_cases() -> list[Case]:
     """All of them, the same at every call."""
     makers = (
@@ -399,6 +427,7 @@ def kernel_cases() -> list[Case]:
         mask_cases,
         overlap_cases,
         log2_cases,
+        feature_cases,
     )
     return [case for seed, maker in enumerate(makers) for case in maker(np.random.default_rng(seed))]
 
