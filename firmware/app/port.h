@@ -5,6 +5,7 @@
 #ifndef PORT_H
 #define PORT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -15,6 +16,7 @@ typedef struct port_facts {
     const char *reset_cause;
     uint32_t count_hz;      /* counts per second of the work counter; 0 where counts are not time */
     uint32_t receive_bytes; /* bytes the board keeps while the app is at work and does not read */
+    uint32_t microphone_hz; /* samples per second of the microphone; 0 where there is none */
     port_unit unit;         /* what the work counter counts */
 } port_facts;
 
@@ -27,7 +29,7 @@ size_t port_read(uint8_t *bytes, size_t capacity);
 /* Hand over what fits and return how much that was. Never waits, whatever the host does. */
 size_t port_write(const uint8_t *bytes, size_t count);
 
-/* Sleep until a byte may have come in; coming back early is allowed. */
+/* Sleep until a byte or a sample may have come in; coming back early is allowed. */
 void port_wait(void);
 
 /* Bytes that came in and were lost since port_init(). */
@@ -36,6 +38,23 @@ uint32_t port_bytes_lost(void);
 /* Count the work between the two calls, less the calls themselves as far as the board can tell. */
 void port_count_begin(void);
 uint32_t port_count_end(void);
+
+/*
+ * Microphone, 16-bit samples at microphone_hz. Start and stop may be called in any state; false: there is none, or it does not start.
+ * Reading never waits: it gives `count` samples, oldest first, or nothing and 0 while there are fewer. The board keeps at least two
+ * hops of 10 ms; what comes in beyond is lost, oldest first, and counted since the start.
+ */
+bool port_microphone_start(void);
+void port_microphone_stop(void);
+size_t port_microphone_read(int16_t *samples, size_t count);
+uint32_t port_microphone_lost(void);
+
+/* Lights, where there are any: a stream runs; a hop came late or was lost. */
+typedef enum port_light { PORT_LIGHT_STREAM = 0, PORT_LIGHT_LATE = 1 } port_light;
+void port_indicate(port_light light, bool on);
+
+/* Whether the button was pressed since the last call; false where there is none. */
+bool port_button(void);
 
 /* Size of the stack, and what of it no call has touched yet. */
 uint32_t port_stack_bytes(void);

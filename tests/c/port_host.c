@@ -11,7 +11,7 @@ static uint32_t calls;
 
 const port_facts *port_init(void)
 {
-    static const port_facts facts = {"host process", "started", 0, 4096, PORT_INSTRUCTIONS};
+    static const port_facts facts = {"host process", "started", 0, 4096, 0, PORT_INSTRUCTIONS};
     return &facts;
 }
 
@@ -57,6 +57,39 @@ void port_count_begin(void)
 uint32_t port_count_end(void)
 {
     return ++calls;
+}
+
+/* No microphone, lights or button here. */
+bool port_microphone_start(void)
+{
+    return false;
+}
+
+void port_microphone_stop(void)
+{
+}
+
+size_t port_microphone_read(int16_t *samples, size_t count)
+{
+    (void)samples;
+    (void)count;
+    return 0;
+}
+
+uint32_t port_microphone_lost(void)
+{
+    return 0;
+}
+
+void port_indicate(port_light light, bool on)
+{
+    (void)light;
+    (void)on;
+}
+
+bool port_button(void)
+{
+    return false;
 }
 
 uint32_t port_stack_bytes(void)

@@ -98,6 +98,39 @@ uint32_t port_count_end(void)
     return count > count_of_nothing ? count - count_of_nothing : 0;
 }
 
+/* No microphone, lights or button here. */
+bool port_microphone_start(void)
+{
+    return false;
+}
+
+void port_microphone_stop(void)
+{
+}
+
+size_t port_microphone_read(int16_t *samples, size_t count)
+{
+    (void)samples;
+    (void)count;
+    return 0;
+}
+
+uint32_t port_microphone_lost(void)
+{
+    return 0;
+}
+
+void port_indicate(port_light light, bool on)
+{
+    (void)light;
+    (void)on;
+}
+
+bool port_button(void)
+{
+    return false;
+}
+
 uint32_t port_stack_bytes(void)
 {
     return (uint32_t)((uintptr_t)stack_top - (uintptr_t)stack_bottom);
