@@ -22,11 +22,12 @@ static inline void normalise(uint64_t energy, bands *of, unsigned i)
 }
 
 /*
- * As nnsp_level_u64 and what portable/features.c makes of it. 64-bit products as upper and lower halves; those of mean and gain are below
- * 2^50, as the tables bound both. Intrinsics, because compilers make no vectors of table look-ups.
+ * Up to four features, as nnsp_level_u64 and portable/features.c make them. The last product, below 2^50 as the tables bound mean and
+ * gain, is taken as upper and lower half. Intrinsics, because compilers make no vectors of table look-ups.
  */
-static inline int32x4_t features_of(const bands *of, const int32_t *mean, const int32_t *gain, mve_pred16_t lanes)
+static void features_of(const bands *of, const int32_t *mean, const int32_t *gain, int16_t *features, unsigned count)
 {
+    const mve_pred16_t lanes = vctp32q(count);
     const uint32x4_t fraction = vldrwq_u32(of->fraction);
     const uint32x4_t k = vshrq_n_u32(fraction, 32 - NNSP_LOG2_STEP_BITS);
     const int32x4_t within = vreinterpretq_s32_u32(vshrq_n_u32(vshlq_n_u32(fraction, NNSP_LOG2_STEP_BITS), 16));
@@ -39,7 +40,8 @@ static inline int32x4_t features_of(const bands *of, const int32_t *mean, const 
     const uint32x4_t lower = vshrq_n_u32(vreinterpretq_u32_s32(vmulq_s32(x, y)), 31 - FEATURE_FRAC);
     const int32x4_t upper = vshlq_n_s32(vmulhq_s32(x, y), 32 - (31 - FEATURE_FRAC));
     const int32x4_t twice = vorrq_s32(upper, vreinterpretq_s32_u32(lower));
-    return vreinterpretq_s32_s16(vqmovnbq_s32(vdupq_n_s16(0), vrshrq_n_s32(twice, 1)));
+    const int16x8_t narrow = vqmovnbq_s32(vdupq_n_s16(0), vrshrq_n_s32(twice, 1));
+    vstrhq_p_s32(features, vreinterpretq_s32_s16(narrow), lanes);
 }
 
 /* Bins z and their weights, as far as the sums have come. */
@@ -79,56 +81,33 @@ static inline bins sum_bins(bins at, unsigned count, unsigned shift)
     return at;
 }
 
-static void mel(const nnsp_frontend_table *table, const int32_t *z, int16_t *features)
-{
-    const uint16_t *edge = table->band_edge;
-    const int32_t *mean = table->mean, *gain = table->gain;
-    const unsigned shift = table->power_shift;
-    bins at = {.z = z + 2 * edge[0], .weight = table->rising + edge[0]};
-    bands of = {{0}, {0}};
-    at = sum_bins(at, (unsigned)(edge[1] - edge[0]), shift);
-    edge++;
-    for (unsigned left = table->features; left > 0;) {
-        const unsigned four = left < 4 ? left : 4;
-        for (unsigned i = 0; i < four; i++, edge++) {
-            /* A bin shares its power between the band it rises in and the band before, where it falls by as much. */
-            const uint64_t rising = at.part;
-            at = sum_bins(at, (unsigned)(edge[1] - edge[0]), shift);
-            normalise(rising + ((at.whole << 15) - at.part), &of, i);
-        }
-        const mve_pred16_t lanes = vctp32q(left);
-        vstrhq_p_s32(features, features_of(&of, mean, gain, lanes), lanes);
-        left -= four;
-        features += 4;
-        mean += 4;
-        gain += 4;
-    }
-}
-
-static void pspec(const nnsp_frontend_table *table, const int32_t *z, int16_t *features)
-{
-    const int32_t *mean = table->mean, *gain = table->gain;
-    bands of = {{0}, {0}};
-    for (unsigned left = table->features; left > 0;) {
-        const unsigned four = left < 4 ? left : 4;
-        for (unsigned i = 0; i < four; i++, z += 2) {
-            const int64_t re = z[0], im = z[1];
-            normalise(((uint64_t)(re * re + im * im) >> table->power_shift) << 15, &of, i);
-        }
-        const mve_pred16_t lanes = vctp32q(left);
-        vstrhq_p_s32(features, features_of(&of, mean, gain, lanes), lanes);
-        left -= four;
-        features += 4;
-        mean += 4;
-        gain += 4;
-    }
-}
-
 void nnsp_features_s16(const nnsp_frontend_table *table, const int32_t *z, int16_t *features)
 {
-    if (table->feature_kind == NNSP_MEL) {
-        mel(table, z, features);
-    } else {
-        pspec(table, z, features);
+    const int mel = table->feature_kind == NNSP_MEL;
+    const uint16_t *edge = table->band_edge;
+    const unsigned shift = table->power_shift;
+    bins at = {.z = z};
+    bands of = {{0}, {0}};
+    if (mel) {
+        at.z += 2 * edge[0];
+        at.weight = table->rising + edge[0];
+        at = sum_bins(at, (unsigned)(edge[1] - edge[0]), shift);
+        edge++;
+    }
+    for (unsigned first = 0; first < table->features; first += 4) {
+        const unsigned left = table->features - first, count = left < 4 ? left : 4;
+        for (unsigned i = 0; i < count; i++) {
+            if (mel) {
+                /* A bin shares its power between the band it rises in and the band before, where it falls by as much. */
+                const uint64_t rising = at.part;
+                at = sum_bins(at, (unsigned)(edge[1] - edge[0]), shift);
+                edge++;
+                normalise(rising + ((at.whole << 15) - at.part), &of, i);
+            } else {
+                const int64_t re = *z++, im = *z++;
+                normalise(((uint64_t)(re * re + im * im) >> shift) << 15, &of, i);
+            }
+        }
+        features_of(&of, table->mean + first, table->gain + first, features + first, count);
     }
 }
