@@ -15,6 +15,9 @@ ALLOWED = 0.02
 STAGES = ("fft_512_forward", "analyse_480_512", "features_72", "synthesise_480_512")
 """Cases without weights that the README shows; the others are parts of these."""
 
+BYTES = ("stack", "state", "tables", "code")
+"""Figures that are kept and compared, but have no budget."""
+
 Figures = dict[str, dict[str, dict[str, int | None]]]
 """{target: {case: {macs, instructions, cycles}}}; a frame adds worst_instructions, worst_cycles and the bytes of stack,
 state, tables and code."""
@@ -191,12 +194,12 @@ def compared(old: Figures, new: Figures) -> str:
 
 
 def regressions(budget: Figures, new: Figures) -> list[str]:
-    """A sentence for every figure that breaks its budget."""
+    """A sentence for every count of instructions or cycles that breaks its budget."""
     sentences = []
     for target, name, key in _keys(budget, new):
         allowed, now = _figure(budget, target, name, key), _figure(new, target, name, key)
         what = f"{target} {name}: {key}"
-        if allowed == now:
+        if allowed == now or key in BYTES:
             continue
         if allowed is None:
             sentences.append(f"{what} {now} has no budget; ./nnsp bench --update gives it one")
