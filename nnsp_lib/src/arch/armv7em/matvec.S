@@ -26,26 +26,25 @@
     smlad   lr, \other, \x, lr
 .endm
 
-/* Columns 0 to 3 of a block, after 4 to 7: the pointers move in the last two loads, so that no address waits for them. */
-.macro first_half
+/* Four columns; the pointers move on, and in the last two loads, so that no address waits for them. */
+.macro half_block on_x, on_weights
     ldr     r7, [r1, #4]
     ldr     r3, [r0, #4]
     ldr     r4, [r0, #8]
     ldr     r5, [r0, #12]
-    ldr     r6, [r1], #16
-    ldr     r2, [r0], #32
+    ldr     r6, [r1], #\on_x
+    ldr     r2, [r0], #\on_weights
     columns r2, r4, r6
     columns r3, r5, r7
 .endm
 
-/* The first block of a group starts the sums. 2 * 32639 * 32768 < 2^31: no SMUAD overflows. */
+/*
+ * The first block of a group starts the sums. 2 * 32639 * 32768 < 2^31: no SMUAD overflows. Its first half is loaded by LDM: one cycle more, four
+ * instructions fewer.
+ */
 .macro first_block
-    ldr     r6, [r1, #8]
-    ldr     r7, [r1, #12]
-    ldr     r2, [r0, #16]
-    ldr     r3, [r0, #20]
-    ldr     r4, [r0, #24]
-    ldr     r5, [r0, #28]
+    ldm     r0!, {r2-r5}
+    ldrd    r6, r7, [r1], #8
     smuad   r8, r2, r6
     sxtb16  r2, r2
     smuad   r10, r2, r6
@@ -55,7 +54,7 @@
     smuad   lr, r4, r6
     asr     r12, r11, #31
     columns r3, r5, r7
-    first_half
+    half_block 8, 16
 .endm
 
 /* Loads in chains, where each but the first takes one cycle. */
@@ -68,7 +67,7 @@
     ldr     r5, [r0, #28]
     columns r2, r4, r6
     columns r3, r5, r7
-    first_half
+    half_block 16, 32
 .endm
 
 /* The other blocks, entered at an address in the frame: the first pass may be shorter. NE says that passes follow. */
