@@ -5,7 +5,6 @@
 #include "port.h"
 
 #include "board.h"
-#include "stack.h"
 
 #define UART_DATA REG(UART0)
 #define UART_STATE REG(UART0 + 0x4u)
@@ -129,20 +128,6 @@ void port_indicate(port_light light, bool on)
 bool port_button(void)
 {
     return false;
-}
-
-uint32_t port_stack_bytes(void)
-{
-    return (uint32_t)((uintptr_t)stack_top - (uintptr_t)stack_bottom);
-}
-
-uint32_t port_stack_left(void)
-{
-    const uint32_t *at = stack_bottom;
-    while (at < stack_top && *at == STACK_PAINT) {
-        at++;
-    }
-    return (uint32_t)((uintptr_t)at - (uintptr_t)stack_bottom);
 }
 
 void port_exit(int status)

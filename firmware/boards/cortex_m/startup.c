@@ -1,36 +1,33 @@
-/* Cortex-M4 and M55 start: vectors, stack paint, memory, faults. */
-#include <stdint.h>
+/* Cortex-M4 and M55 start: stack and its paint, memory, faults. */
+#include "startup.h"
 
 #include "port.h"
-#include "stack.h"
+
+#define STACK_PAINT 0xA5A5A5A5u
 
 int main(void);
-void reset(void);
-void fault(void);
 
 /* From the linker script. */
-extern uint32_t data_load[], data_begin[], data_end[], bss_begin[], bss_end[], fault_stack_top[];
+extern uint32_t data_load[], data_begin[], data_end[], bss_begin[], bss_end[], stack_bottom[], fault_stack_top[];
 
+#define VTOR (*(volatile uint32_t *)0xE000ED08u)
 #define CPACR (*(volatile uint32_t *)0xE000ED88u)
 #define CFSR (*(volatile uint32_t *)0xE000ED28u)
 #define HFSR (*(volatile uint32_t *)0xE000ED2Cu)
 #define MMFAR (*(volatile uint32_t *)0xE000ED34u)
 #define BFAR (*(volatile uint32_t *)0xE000ED38u)
 
-typedef void (*handler)(void);
-
-/* Interrupts stay masked: the port polls, and an interrupt only ends its sleep. So every entry is a fault. */
-__attribute__((section(".vectors"), used)) static const handler vectors[16 + 64] = {
-    (handler)stack_top, reset, [2 ... 16 + 63] = fault,
-};
-
-/* Paints the whole stack before anything uses it. */
+/*
+ * Whatever ran before (a boot loader, a debugger) may have left another stack. Paints the whole stack before anything uses it.
+ * Interrupts stay masked until the port wants them.
+ */
 __attribute__((naked)) void reset(void)
 {
     __asm volatile(
         "cpsid i\n"
         "ldr r0, =stack_bottom\n"
         "ldr r1, =stack_top\n"
+        "mov sp, r1\n"
         "ldr r2, =0xA5A5A5A5\n"
         "1: str r2, [r0], #4\n"
         "cmp r0, r1\n"
@@ -40,6 +37,7 @@ __attribute__((naked)) void reset(void)
 
 __attribute__((used)) static void start(void)
 {
+    VTOR = (uint32_t)(uintptr_t)vectors;
     /* The image is built for the hard-float ABI, so the compiler may use the registers of the FPU, and of Helium. */
     CPACR |= 0xFu << 20;
     __asm volatile("dsb\nisb");
@@ -70,7 +68,7 @@ __attribute__((used)) static void fault_report(const uint32_t *saved)
     uint32_t exception;
     __asm volatile("mrs %0, ipsr" : "=r"(exception));
     const uint32_t status = CFSR;
-    /* With interrupts masked every fault arrives as a hard fault; the status tells which it was. */
+    /* Faults have no handlers of their own here, so all arrive as a hard fault; the status tells which it was. */
     const char *what = exception != 3u         ? "unexpected exception"
                        : status & 0xFFFF0000u ? "UsageFault"
                        : status & 0x0000FF00u ? "BusFault"
@@ -83,4 +81,18 @@ __attribute__((used)) static void fault_report(const uint32_t *saved)
     }
     const uint32_t address = status & (1u << 15) ? BFAR : status & (1u << 7) ? MMFAR : 0;
     app_fault(what, on_stack ? saved[6] : 0, status | (HFSR & 1u << 1), address);
+}
+
+uint32_t port_stack_bytes(void)
+{
+    return (uint32_t)((uintptr_t)stack_top - (uintptr_t)stack_bottom);
+}
+
+uint32_t port_stack_left(void)
+{
+    const uint32_t *at = stack_bottom;
+    while (at < stack_top && *at == STACK_PAINT) {
+        at++;
+    }
+    return (uint32_t)((uintptr_t)at - (uintptr_t)stack_bottom);
 }
