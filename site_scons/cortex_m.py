@@ -85,7 +85,7 @@ def build(env, board, machine, arch):
     sources = [*library_sources(arch), *(env.Glob(f"{part}/*.c") for part in board), table]
     objects = [_object(env, folder, str(source)) for source in env.Flatten(sources)]
     bench_image.add(env, folder, objects, table, lambda source: _object(env, folder, source))
-    objects.append(_object(env, folder, "firmware/app/link.c"))
+    objects += [_object(env, folder, f"firmware/app/{part}.c") for part in ("link", "samples")]
     # Compiled apart for every model. The call graph with stack use is for the size table.
     quoted = {key: value.replace('"', '\\"') for key, value in macros.items()}
     objects.append(_object(env, folder, "firmware/app/main.c", f"_{name}", quoted))

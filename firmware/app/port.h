@@ -17,6 +17,7 @@ typedef struct port_facts {
     uint32_t count_hz;      /* counts per second of the work counter; 0 where counts are not time */
     uint32_t receive_bytes; /* bytes the board keeps while the app is at work and does not read */
     uint32_t microphone_hz; /* samples per second of the microphone; 0 where there is none */
+    uint32_t line_hz;       /* bits per second of the line to the host, ten to a byte; 0 where it holds nothing up */
     port_unit unit;         /* what the work counter counts */
 } port_facts;
 

@@ -11,7 +11,8 @@ static uint32_t calls;
 
 const port_facts *port_init(void)
 {
-    static const port_facts facts = {"host process", "started", 0, 4096, 0, PORT_INSTRUCTIONS};
+    static const port_facts facts = {
+        .board = "host process", .reset_cause = "started", .receive_bytes = 4096, .unit = PORT_INSTRUCTIONS};
     return &facts;
 }
 

@@ -18,6 +18,7 @@ from nnsp.signal.frontend import FrontEnd
 
 ROOT = Path(__file__).resolve().parents[2]
 APP = ROOT / "firmware" / "app"
+APP_SOURCES = [APP / "main.c", APP / "link.c", APP / "samples.c"]
 DOUBLES = ROOT / "tests" / "c"
 INCLUDES = [f"-I{path}" for path in (APP, ROOT / "nnsp_lib/include", ROOT / "nnsp_lib/src", DOUBLES)]
 SANITIZE = ["-g", "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
@@ -43,7 +44,7 @@ def model_flags(stem: str) -> list[str]:
 
 def build_board(output: Path) -> Path:
     """The firmware's app as a process of this computer, with the double for the library, sanitized."""
-    sources = [APP / "main.c", APP / "link.c", DOUBLES / "port_host.c", DOUBLES / "double_enhancer.c"]
+    sources = [*APP_SOURCES, DOUBLES / "port_host.c", DOUBLES / "double_enhancer.c"]
     return compile_c(output, sources, SANITIZE + model_flags("def_nn0_double"))
 
 
@@ -53,7 +54,7 @@ def build_image(output: Path, stem: str, sources: list[Path], flags: list[str], 
 
     target = importlib.import_module(f"target_{board}")
     folders = [ROOT / folder for folder in target.BOARD]
-    everything = [APP / "main.c", APP / "link.c", *sources]
+    everything = [*APP_SOURCES, *sources]
     for folder in folders:
         everything += sorted(folder.glob("*.c"))
     options = [
