@@ -13,6 +13,7 @@ from SCons.Script import Action, Default, Exit, SConsignFile
 CROSS = "arm-none-eabi-"
 FLAGS = ["-mthumb", "-std=c99", "-O3", "-g", "-ffunction-sections", "-fdata-sections", "-fno-common"]
 FLAGS += ["-Wall", "-Wextra", "-Wconversion", "-Werror"]
+EMULATED = ("qemu_m4", "qemu_m55")
 LINK = ["-nostartfiles", "-Wl,--gc-sections", "-Wl,--fatal-warnings"]
 
 
@@ -57,11 +58,12 @@ def linker_script(board):
     return [*(f"-L{part}" for part in board), "-T", f"{board[0]}/link.ld"]
 
 
-def build(env, board, machine, arch):
-    """build/<target>/nnsp_<model>.elf, .bin, .map; aliases run and size.
+def build(env, board, machine, arch, variant="", board_defines=None):
+    """build/<target>/nnsp_<model>.elf, .bin, .hex, .map; alias size, and run for an emulated board.
 
     board: folders of its sources, the first with its link.ld; machine: the compiler's options for the processor;
-    arch: folder of its kernels.
+    arch: folder of its kernels; variant: what the folder's name ends in; board_defines: macros of the board's sources.
+    Returns folder and name of the image.
     """
     if shutil.which(f"{CROSS}gcc") is None:
         stop(
@@ -69,7 +71,7 @@ def build(env, board, machine, arch):
             "sudo apt-get install gcc-arm-none-eabi libnewlib-arm-none-eabi"
         )
     target, name = env["target"], env["model"]
-    folder = f"build/{target}" + "_portable" * env["portable"]
+    folder = f"build/{target}{variant}" + "_portable" * env["portable"]
     table, macros = model_defines(name)
     SConsignFile(f"{folder}/.sconsign")
     env.Replace(CC=f"{CROSS}gcc", LINK=f"{CROSS}gcc", OBJCOPY=f"{CROSS}objcopy", PROGSUFFIX=".elf")
@@ -82,8 +84,9 @@ def build(env, board, machine, arch):
     if env["portable"]:
         arch = "portable"
         env.Append(CCFLAGS=["-DNNSP_PORTABLE"])
-    sources = [*library_sources(arch), *(env.Glob(f"{part}/*.c") for part in board), table]
-    objects = [_object(env, folder, str(source)) for source in env.Flatten(sources)]
+    objects = [_object(env, folder, str(source)) for source in [*library_sources(arch), table]]
+    for source in env.Flatten([env.Glob(f"{part}/*.c") for part in board]):
+        objects.append(_object(env, folder, str(source), "", board_defines))
     bench_image.add(env, folder, objects, table, lambda source: _object(env, folder, source))
     objects += [_object(env, folder, f"firmware/app/{part}.c") for part in ("link", "samples")]
     # Compiled apart for every model. The call graph with stack use is for the size table.
@@ -94,13 +97,19 @@ def build(env, board, machine, arch):
     env.SideEffect(f"{folder}/nnsp_{name}.map", elf)
     env.Clean(elf, f"{folder}/nnsp_{name}.map")
     binary = env.Command(f"{folder}/nnsp_{name}.bin", elf, "$OBJCOPY -O binary $SOURCE $TARGET")
-    Default(elf, binary)
+    hexadecimal = env.Command(f"{folder}/nnsp_{name}.hex", elf, "$OBJCOPY -O ihex $SOURCE $TARGET")
     python = f'"{sys.executable}"'
-    stream = f"{python} py_tools/stream_se.py --board={target} --image=$SOURCE --model={name} --wav=$wav --output=$output"
-    if os.path.exists(env["clean"]):
-        stream += " --clean=$clean"
-    env.AlwaysBuild(env.Alias("run", elf, Action(stream)))
-    env.AlwaysBuild(env.Alias("size", elf, Action(f"{python} site_scons/sizes.py $SOURCE {folder}")))
+    size = env.AlwaysBuild(env.Alias("size", elf, Action(f"{python} site_scons/sizes.py $SOURCE {folder}")))
+    if target in EMULATED:
+        Default(elf, binary, hexadecimal)
+        stream = f"{python} py_tools/stream_se.py --board={target} --image=$SOURCE"
+        stream += f" --model={name} --wav=$wav --output=$output"
+        if os.path.exists(env["clean"]):
+            stream += " --clean=$clean"
+        env.AlwaysBuild(env.Alias("run", elf, Action(stream)))
+    else:
+        Default(elf, binary, hexadecimal, size)
+    return folder, f"nnsp_{name}"
 
 
 def _object(env, folder, source, suffix="", defines=None):

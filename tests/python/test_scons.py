@@ -30,7 +30,7 @@ def test_no_target_prints_the_help() -> None:
     [
         (
             ["target=apollo5"],
-            "scons: there is no target 'apollo5'; expected one of: host, qemu_m4, qemu_m55\n",
+            "scons: there is no target 'apollo5'; expected one of: host, qemu_m4, qemu_m55, apollo4\n",
         ),
         (["tarqet=host"], "scons: there is no option tarqet; `scons` alone lists them\n"),
         (
