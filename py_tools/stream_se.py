@@ -1,10 +1,11 @@
-"""Stream a recording through a board, emulated or real, and write what comes back."""
+"""Stream a recording through a board, emulated or real, or record what it hears, and write what comes back."""
 
 import argparse
+from dataclasses import fields
 from pathlib import Path
 
 from nnsp.cli import run
-from nnsp.device import streaming
+from nnsp.device import live, streaming
 from nnsp.device.boards import MACHINES
 
 
@@ -17,7 +18,9 @@ def main() -> None:
         required=True,
         help=f"{' or '.join(MACHINES)} to start an emulator; or a serial port, a pty, socket://host:port",
     )
-    parser.add_argument("--wav", type=Path, required=True, help="noisy recording, any format and rate")
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--wav", type=Path, help="noisy recording, any format and rate")
+    source.add_argument("--live", action="store_true", help="the board's own microphone; Ctrl-C ends it")
     parser.add_argument("--clean", type=Path, help="its clean reference, for SI-SDR, STOI and PESQ")
     parser.add_argument(
         "--output", "--out", type=Path, default=Path("test_results"), help="folder (%(default)s)"
@@ -31,7 +34,36 @@ def main() -> None:
         default=True,
         help="compare with the C library on this computer, to the bit",
     )
-    streaming.run(streaming.Order(**vars(parser.parse_args())))
+    only = parser.add_argument_group("with --live")
+    only.add_argument("--seconds", type=float, help="how long (until Ctrl-C)")
+    only.add_argument(
+        "--send", choices=live.STREAMS, default="both", help="what the board sends (%(default)s)"
+    )
+    only.add_argument(
+        "--packing",
+        choices=live.PACKINGS,
+        default="pcm16",
+        help="samples as they are, or in 4 bits with loss, for a slow line (%(default)s)",
+    )
+    only.add_argument("--gain", type=float, default=0.0, metavar="DB", help="of the microphone (%(default)g)")
+    only.add_argument(
+        "--output_gain", type=float, default=0.0, metavar="DB", help="of what comes out (%(default)g)"
+    )
+    only.add_argument("--bypass", action="store_true", help="send the microphone as enhanced, equally late")
+    only.add_argument("--microphone", type=Path, metavar="WAV", help="what an emulated board hears")
+    given = vars(parser.parse_args())
+    orders: list[type[live.Order] | type[streaming.Order]] = [live.Order, streaming.Order]
+    chosen, other = orders if given.pop("live") else reversed(orders)
+    names = {field.name for field in fields(chosen)}
+    for name in {field.name for field in fields(other)} - names:
+        if given.pop(name) != parser.get_default(name):
+            mode = "--live" if chosen is live.Order else "--wav"
+            parser.error(f"--{name} has no meaning with {mode}")
+    order = chosen(**given)
+    if isinstance(order, live.Order):
+        live.run(order)
+    else:
+        streaming.run(order)
 
 
 if __name__ == "__main__":

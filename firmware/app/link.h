@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define LINK_VERSION 1u
+#define LINK_VERSION 2u
 #define LINK_HEADER_BYTES 6u /* version, type, sequence */
 #define LINK_CRC_BYTES 4u
 #define LINK_OVERHEAD_BYTES (LINK_HEADER_BYTES + LINK_CRC_BYTES)
@@ -24,7 +24,9 @@ typedef enum link_type {
     LINK_RESULT = 6,
     LINK_STATS = 7,
     LINK_EXIT = 8,
-    LINK_ERROR = 9
+    LINK_ERROR = 9,
+    LINK_SET = 10,
+    LINK_LIVE = 11
 } link_type;
 
 typedef enum link_error {
@@ -36,8 +38,22 @@ typedef enum link_error {
     LINK_ERROR_FORMAT = 6,      /* another rate or hop than the model's */
     LINK_ERROR_SEQUENCE = 7,    /* an AUDIO further ahead than the credits allow */
     LINK_ERROR_MODEL = 8,       /* the library refuses the model */
-    LINK_ERROR_FAULT = 9        /* the processor stopped at a fault */
+    LINK_ERROR_FAULT = 9,       /* the processor stopped at a fault */
+    LINK_ERROR_MICROPHONE = 10, /* there is none that fits, or it does not start */
+    LINK_ERROR_LINE = 11,       /* the line is too slow for what was asked */
+    LINK_ERROR_RANGE = 12       /* a setting outside of its range */
 } link_error;
+
+/* What START asks for of a live stream, and how LIVE carries it. */
+#define LINK_STREAM_RAW 1u
+#define LINK_STREAM_ENHANCED 2u
+typedef enum link_packing { LINK_PCM16 = 0, LINK_ADPCM4 = 1 } link_packing;
+
+/* Flags of LIVE. */
+#define LINK_LIVE_BYPASS 1u
+#define LINK_LIVE_LATE 2u
+#define LINK_LIVE_CLIPPED_IN 4u
+#define LINK_LIVE_CLIPPED_OUT 8u
 
 typedef enum link_event {
     LINK_NONE = 0, /* no frame has ended with this byte */

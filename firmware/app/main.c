@@ -1,23 +1,30 @@
 /*
- * Speech enhancement over the link: the host sends hops of audio, the board sends them back enhanced. The model is the
- * build's choice: MODEL_HEADER, MODEL, MODEL_HOP and MODEL_STATE_BYTES name what the generated file offers.
+ * Speech enhancement over the link: the host sends hops of audio and the board sends them back enhanced, or the board takes them
+ * from its microphone and sends what it hears and makes of it. The model is the build's choice: MODEL_HEADER, MODEL, MODEL_HOP and MODEL_STATE_BYTES name what the generated file offers.
  */
 #include <string.h>
 
 #include "link.h"
 #include "nnsp.h"
 #include "port.h"
+#include "samples.h"
 #include MODEL_HEADER
 
 #define CREDITS_MAX 4u
 #define AUDIO_BYTES (2u * MODEL_HOP)
 #define RESULT_BYTES (8u + AUDIO_BYTES)
 #define START_BYTES 6u
-#define STATS_BYTES 52u
+#define START_LIVE_BYTES 8u
+#define SET_BYTES 5u
+#define STATS_BYTES 56u
+#define LIVE_HEAD_BYTES 13u
+#define LIVE_STREAMS (LINK_STREAM_RAW | LINK_STREAM_ENHANCED)
+#define LIVE_BYTES (LIVE_HEAD_BYTES + 2u * AUDIO_BYTES)
 #define TEXT_BYTES 96u /* the longest text in a HELLO or an ERROR */
 #define HELLO_BYTES (35u + 4u * (1u + TEXT_BYTES))
 #define REPLY_BYTES (HELLO_BYTES > RESULT_BYTES ? HELLO_BYTES : RESULT_BYTES)
 #define RECEIVE_BYTES (AUDIO_BYTES > START_BYTES ? AUDIO_BYTES : START_BYTES)
+#define LIGHT_HOPS 50u /* so long the light burns for one late hop */
 /* Room for every RESULT that the credits allow, twice, so that a reply need not wait for RESULTs to leave. */
 #define OUTBOX_BYTES (2u * CREDITS_MAX * LINK_WIRE_BYTES(RESULT_BYTES) + LINK_WIRE_BYTES(REPLY_BYTES))
 
@@ -31,7 +38,10 @@ typedef struct counters {
     uint32_t unsent;   /* frames dropped because the host does not take them */
     uint32_t overrun;  /* bytes the board lost on the way in */
     uint32_t worst;    /* most work for one hop */
+    uint32_t late;     /* live hops that were not finished when the next was due */
 } counters;
+
+typedef enum stream_mode { IDLE, EVALUATION, LIVE } stream_mode;
 
 typedef struct session {
     const port_facts *facts;
@@ -44,9 +54,20 @@ typedef struct session {
     uint32_t silenced; /* bit i: hop next_hop - 1 - i was lost */
     uint32_t start_sequence;
     uint32_t stop_sequence;
+    uint32_t microphone_lost; /* what port_microphone_lost() said last */
+    uint32_t astray;          /* samples that were lost and are not yet made up to hops */
+    stream_mode mode;
     uint16_t credits;
-    bool streaming;
+    uint16_t gain_in;
+    uint16_t gain_out;
+    uint8_t streams; /* of LIVE */
+    uint8_t packing;
+    uint8_t warning; /* hops until the light goes out */
+    bool bypass;
     bool stopped; /* stop_sequence is that of a real STOP */
+    bool waiting; /* heard[] holds the next live hop */
+    samples_adpcm adpcm[2]; /* raw, enhanced */
+    int16_t heard[MODEL_HOP];
     size_t out_begin;
     size_t out_end;
     uint8_t outbox[OUTBOX_BYTES];
@@ -82,10 +103,44 @@ static void send_leaving(session *s, link_type type, uint32_t sequence, const ui
     s->out_end += link_encode(type, sequence, payload, bytes, s->outbox + s->out_end, room);
 }
 
-/* Answers must not take the room of RESULTs: those are bounded by the credits, answers to noise are not. */
+/*
+ * Answers must not take the room of RESULTs: those are bounded by the credits, answers to noise are not. LIVE has no bound, and leaves
+ * room for an answer.
+ */
 static void reply(session *s, link_type type, uint32_t sequence, const uint8_t *payload, size_t bytes)
 {
-    send_leaving(s, type, sequence, payload, bytes, CREDITS_MAX * LINK_WIRE_BYTES(RESULT_BYTES));
+    send_leaving(s, type, sequence, payload, bytes, s->mode == LIVE ? 0 : CREDITS_MAX * LINK_WIRE_BYTES(RESULT_BYTES));
+}
+
+static char *append_text(char *at, const char *text)
+{
+    while (*text != '\0') {
+        *at++ = *text++;
+    }
+    return at;
+}
+
+static char *append_hex(char *at, const char *label, uint32_t value)
+{
+    at = append_text(append_text(at, label), " 0x");
+    for (int shift = 28; shift >= 0; shift -= 4) {
+        *at++ = "0123456789ABCDEF"[value >> shift & 15u];
+    }
+    return at;
+}
+
+static char *append_decimal(char *at, uint32_t value)
+{
+    char digits[10];
+    size_t count = 0;
+    do {
+        digits[count++] = (char)('0' + value % 10u);
+        value /= 10u;
+    } while (value != 0);
+    while (count > 0) {
+        *at++ = digits[--count];
+    }
+    return at;
 }
 
 static uint8_t *put_text(uint8_t *at, const char *text)
@@ -153,6 +208,7 @@ static void reply_stats(session *s, link_type type)
     at = link_put_u32(at, c->worst);
     at = link_put_u32(at, port_stack_bytes());
     at = link_put_u32(at, port_stack_left());
+    at = link_put_u32(at, c->late);
     reply(s, type, s->parser.sequence, payload, (size_t)(at - payload));
 }
 
@@ -168,12 +224,79 @@ static void begin(session *s)
     }
 }
 
+static void end_stream(session *s)
+{
+    if (s->mode == LIVE) {
+        port_microphone_stop();
+    }
+    s->mode = IDLE;
+    s->waiting = false;
+    s->warning = 0;
+    port_indicate(PORT_LIGHT_STREAM, false);
+    port_indicate(PORT_LIGHT_LATE, false);
+}
+
+static void neutral(session *s)
+{
+    s->gain_in = SAMPLES_GAIN_ONE;
+    s->gain_out = SAMPLES_GAIN_ONE;
+    s->bypass = false;
+}
+
+static size_t live_bytes(uint8_t streams, uint8_t packing)
+{
+    const size_t block = packing == LINK_ADPCM4 ? SAMPLES_ADPCM_BYTES(MODEL_HOP) : AUDIO_BYTES;
+    return LIVE_HEAD_BYTES + (streams == LIVE_STREAMS ? 2 * block : block);
+}
+
+/* Whether microphone and line can do what a START asks for; an ERROR has been sent where not. */
+static bool start_live(session *s)
+{
+    const uint32_t rate = MODEL.frontend->rate;
+    const uint8_t streams = s->parser.payload[START_BYTES];
+    const uint8_t packing = s->parser.payload[START_BYTES + 1u];
+    if (streams == 0 || streams > LIVE_STREAMS || packing > LINK_ADPCM4) {
+        refuse(s, LINK_ERROR_FORMAT, "a live stream is raw 1, enhanced 2 or both 3, as pcm16 0 or adpcm4 1");
+        return false;
+    }
+    if (s->facts->microphone_hz == 0) {
+        refuse(s, LINK_ERROR_MICROPHONE, "this board has no microphone");
+        return false;
+    }
+    if (s->facts->microphone_hz != rate) {
+        refuse(s, LINK_ERROR_MICROPHONE, "the microphone has another rate than the model");
+        return false;
+    }
+    const uint32_t needed = 10u * (uint32_t)LINK_WIRE_BYTES(live_bytes(streams, packing)) * (rate / MODEL_HOP);
+    if (s->facts->line_hz != 0 && needed > s->facts->line_hz) {
+        char text[TEXT_BYTES + 1u];
+        char *at = append_decimal(append_text(text, "this takes "), needed);
+        at = append_decimal(append_text(at, " bit/s and the line has "), s->facts->line_hz);
+        *append_text(at, ": take a faster line, one stream or adpcm4") = '\0';
+        refuse(s, LINK_ERROR_LINE, text);
+        return false;
+    }
+    begin(s);
+    if (!port_microphone_start()) {
+        refuse(s, LINK_ERROR_MICROPHONE, "the microphone does not start");
+        return false;
+    }
+    s->microphone_lost = port_microphone_lost();
+    s->astray = 0;
+    s->streams = streams;
+    s->packing = packing;
+    samples_adpcm_init(&s->adpcm[0]);
+    samples_adpcm_init(&s->adpcm[1]);
+    return true;
+}
+
 static void start(session *s)
 {
     const uint32_t rate = link_get_u32(s->parser.payload);
     const uint16_t hop = link_get_u16(s->parser.payload + 4);
-    if (s->streaming) {
-        if (s->parser.sequence == s->start_sequence && s->next_hop == 0) {
+    const bool live = s->parser.payload_bytes == START_LIVE_BYTES;
+    if (s->mode != IDLE) {
+        if (s->parser.sequence == s->start_sequence && (s->next_hop == 0 || s->mode == LIVE)) {
             reply(s, LINK_START, s->parser.sequence, NULL, 0); /* the host did not hear the first answer */
         } else {
             refuse(s, LINK_ERROR_STARTED, "a stream runs already; send STOP or RESET first");
@@ -182,18 +305,21 @@ static void start(session *s)
         refuse(s, LINK_ERROR_MODEL, nnsp_status_text(s->ready));
     } else if (rate != MODEL.frontend->rate || hop != MODEL_HOP) {
         refuse(s, LINK_ERROR_FORMAT, "the model runs at the rate and hop of the HELLO only");
-    } else {
-        begin(s);
-        s->streaming = true;
+    } else if (!live || start_live(s)) {
+        if (!live) {
+            begin(s);
+        }
+        s->mode = live ? LIVE : EVALUATION;
         s->start_sequence = s->parser.sequence;
+        port_indicate(PORT_LIGHT_STREAM, true);
         reply(s, LINK_START, s->parser.sequence, NULL, 0);
     }
 }
 
 static void stop(session *s)
 {
-    if (s->streaming) {
-        s->streaming = false;
+    if (s->mode != IDLE) {
+        end_stream(s);
         s->stopped = true;
         s->stop_sequence = s->parser.sequence;
         reply_stats(s, LINK_STOP);
@@ -204,24 +330,63 @@ static void stop(session *s)
     }
 }
 
-static void enhance(session *s, const int16_t *in, bool lost)
+static void set(session *s)
 {
-    int16_t out[MODEL_HOP];
-    uint8_t payload[RESULT_BYTES];
+    const uint8_t *payload = s->parser.payload;
+    const uint16_t gain_in = link_get_u16(payload), gain_out = link_get_u16(payload + 2);
+    if (gain_in > SAMPLES_GAIN_MAX || gain_out > SAMPLES_GAIN_MAX || payload[4] > 1) {
+        refuse(s, LINK_ERROR_RANGE, "gains go from 0 to 32768 (1024 is 0 dB), bypass is 0 or 1");
+        return;
+    }
+    s->gain_in = gain_in;
+    s->gain_out = gain_out;
+    s->bypass = payload[4] != 0;
+    uint8_t answer[4 + SET_BYTES];
+    /* With the hop from which on it holds. */
+    memcpy(link_put_u32(answer, s->next_hop), payload, SET_BYTES);
+    reply(s, LINK_SET, s->parser.sequence, answer, sizeof answer);
+}
+
+/* Light for a hop that was late or lost, and out again some time later. */
+static void indicate_late(session *s, bool late)
+{
+    if (late) {
+        s->warning = LIGHT_HOPS;
+        port_indicate(PORT_LIGHT_LATE, true);
+    } else if (s->warning > 0 && --s->warning == 0) {
+        port_indicate(PORT_LIGHT_LATE, false);
+    }
+}
+
+static uint32_t process(session *s, const int16_t *in, int16_t *out)
+{
     port_count_begin();
     (void)nnsp_enhancer_process(&s->enhancer, in, out); /* cannot fail: init has checked the model */
     const uint32_t work = port_count_end();
     s->count.hops++;
-    s->count.lost += lost;
     if (work > s->count.worst) {
         s->count.worst = work;
     }
-    s->silenced = s->silenced << 1 | lost;
-    uint8_t *at = link_put_u32(payload, work);
-    at = link_put_u32(at, s->silenced);
+    return work;
+}
+
+static uint8_t *put_samples(uint8_t *at, const int16_t *samples)
+{
     for (size_t i = 0; i < MODEL_HOP; i++) {
-        at = link_put_u16(at, (uint16_t)out[i]);
+        at = link_put_u16(at, (uint16_t)samples[i]);
     }
+    return at;
+}
+
+static void enhance(session *s, const int16_t *in, bool lost)
+{
+    int16_t out[MODEL_HOP];
+    uint8_t payload[RESULT_BYTES];
+    const uint32_t work = process(s, in, out);
+    s->count.lost += lost;
+    s->silenced = s->silenced << 1 | lost;
+    indicate_late(s, lost);
+    put_samples(link_put_u32(link_put_u32(payload, work), s->silenced), out);
     send_leaving(s, LINK_RESULT, s->next_hop, payload, RESULT_BYTES, 0);
     s->next_hop++;
     flush(s);
@@ -232,8 +397,9 @@ static void audio(session *s)
     static const int16_t silence[MODEL_HOP];
     int16_t in[MODEL_HOP];
     const uint32_t ahead = s->parser.sequence - s->next_hop;
-    if (!s->streaming) {
-        refuse(s, LINK_ERROR_NOT_STARTED, "no stream runs; send START first");
+    if (s->mode != EVALUATION) {
+        refuse(s, LINK_ERROR_NOT_STARTED,
+               s->mode == LIVE ? "this stream is live and takes no audio" : "no stream runs; send START first");
     } else if (s->parser.sequence < s->next_hop) {
         s->count.doubled++;
     } else if (ahead >= s->credits) {
@@ -247,6 +413,75 @@ static void audio(session *s)
         }
         enhance(s, in, false);
     }
+}
+
+/*
+ * Take the next hop of the microphone. Where samples were lost, whole hops are missing, so that every hop keeps its place: of a hop of
+ * which a part was lost the rest is thrown away.
+ */
+static bool hear(session *s)
+{
+    const uint32_t lost = port_microphone_lost();
+    s->astray += lost - s->microphone_lost;
+    s->microphone_lost = lost;
+    if (s->astray != 0) {
+        const uint32_t rest = (MODEL_HOP - s->astray % MODEL_HOP) % MODEL_HOP;
+        if (rest != 0 && port_microphone_read(s->heard, rest) == 0) {
+            return false;
+        }
+        s->next_hop += (s->astray + rest) / MODEL_HOP;
+        s->count.lost += (s->astray + rest) / MODEL_HOP;
+        s->astray = 0;
+    }
+    return port_microphone_read(s->heard, MODEL_HOP) != 0;
+}
+
+static uint8_t *pack(session *s, samples_adpcm *adpcm, const int16_t *samples, uint8_t *at)
+{
+    return s->packing == LINK_ADPCM4 ? samples_adpcm_pack(adpcm, samples, MODEL_HOP, at) : put_samples(at, samples);
+}
+
+static void live(session *s)
+{
+    int16_t out[MODEL_HOP];
+    uint8_t payload[LIVE_BYTES];
+    uint8_t *at = payload + LIVE_HEAD_BYTES;
+    const uint32_t hop = s->next_hop++, missed = s->count.lost;
+    uint8_t flags = s->bypass ? LINK_LIVE_BYPASS : 0;
+    if (samples_amplify(s->heard, MODEL_HOP, s->gain_in)) {
+        flags |= LINK_LIVE_CLIPPED_IN;
+    }
+    const uint16_t level_in = samples_rms(s->heard, MODEL_HOP);
+    if (s->streams & LINK_STREAM_RAW) {
+        at = pack(s, &s->adpcm[0], s->heard, at);
+    }
+    const uint32_t work = process(s, s->heard, out);
+    if (s->bypass) {
+        /* As late as what comes out enhanced: the oldest hop of the window. */
+        memcpy(out, s->enhancer.frontend.history, sizeof out);
+    }
+    if (samples_amplify(out, MODEL_HOP, s->gain_out)) {
+        flags |= LINK_LIVE_CLIPPED_OUT;
+    }
+    const uint16_t level_out = samples_rms(out, MODEL_HOP);
+    if (s->streams & LINK_STREAM_ENHANCED) {
+        at = pack(s, &s->adpcm[1], out, at);
+    }
+    s->waiting = hear(s);
+    const uint32_t per_hop = s->facts->count_hz / (MODEL.frontend->rate / MODEL_HOP);
+    const bool late = s->waiting || s->astray != 0 || s->count.lost != missed || (per_hop != 0 && work > per_hop);
+    if (late) {
+        flags |= LINK_LIVE_LATE;
+        s->count.late++;
+    }
+    indicate_late(s, late);
+    uint8_t *head = link_put_u32(payload, work);
+    head = link_put_u16(head, (uint16_t)s->count.late);
+    head = link_put_u16(head, (uint16_t)missed);
+    *head++ = flags;
+    link_put_u16(link_put_u16(head, level_in), level_out);
+    send_leaving(s, LINK_LIVE, hop, payload, (size_t)(at - payload), LINK_WIRE_BYTES(REPLY_BYTES));
+    flush(s);
 }
 
 static bool length_is(session *s, size_t bytes)
@@ -278,7 +513,7 @@ static void handle(session *s)
         }
         break;
     case LINK_START:
-        if (length_is(s, START_BYTES)) {
+        if (frame->payload_bytes == START_LIVE_BYTES || length_is(s, START_BYTES)) {
             start(s);
         }
         break;
@@ -289,8 +524,9 @@ static void handle(session *s)
         break;
     case LINK_RESET:
         if (length_is(s, 0)) {
+            end_stream(s);
             begin(s);
-            s->streaming = false;
+            neutral(s);
             reply(s, LINK_RESET, frame->sequence, NULL, 0);
         }
         break;
@@ -302,6 +538,11 @@ static void handle(session *s)
     case LINK_STATS:
         if (length_is(s, 0)) {
             reply_stats(s, LINK_STATS);
+        }
+        break;
+    case LINK_SET:
+        if (length_is(s, SET_BYTES)) {
+            set(s);
         }
         break;
     case LINK_EXIT:
@@ -328,23 +569,6 @@ static void receive(session *s, uint8_t byte)
     }
 }
 
-static char *append_text(char *at, const char *text)
-{
-    while (*text != '\0') {
-        *at++ = *text++;
-    }
-    return at;
-}
-
-static char *append_hex(char *at, const char *label, uint32_t value)
-{
-    at = append_text(append_text(at, label), " 0x");
-    for (int shift = 28; shift >= 0; shift -= 4) {
-        *at++ = "0123456789ABCDEF"[value >> shift & 15u];
-    }
-    return at;
-}
-
 void app_fault(const char *what, uint32_t where, uint32_t status, uint32_t address)
 {
     char text[TEXT_BYTES + 1u];
@@ -368,6 +592,7 @@ int main(void)
     const uint32_t credits = s->facts->receive_bytes / LINK_WIRE_BYTES(AUDIO_BYTES);
     s->credits = (uint16_t)(credits < 1 ? 1 : credits > CREDITS_MAX ? CREDITS_MAX : credits);
     link_parser_init(&s->parser, s->frame, sizeof s->frame);
+    neutral(s);
     s->ready = nnsp_enhancer_init(&s->enhancer, &MODEL, state, sizeof state);
     reply_hello(s, 0);
     for (;;) {
@@ -376,8 +601,17 @@ int main(void)
         for (size_t i = 0; i < count; i++) {
             receive(s, bytes[i]);
         }
+        if (port_button()) {
+            s->bypass = !s->bypass;
+        }
+        if (s->mode == LIVE) {
+            s->waiting = s->waiting || hear(s);
+            if (s->waiting) {
+                live(s);
+            }
+        }
         flush(s);
-        if (count == 0 && s->out_begin == s->out_end) {
+        if (count == 0 && !s->waiting && s->out_begin == s->out_end) {
             port_wait();
         }
     }

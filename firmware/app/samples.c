@@ -2,7 +2,7 @@
 
 #include "link.h"
 
-#define STEP_MIN 16
+#define STEP_MIN 4
 #define STEP_MAX 16384
 
 static int32_t saturate(int32_t x)

@@ -142,7 +142,7 @@ def test_every_kind_of_broken_frame_is_named(c_link: CLink, read: str) -> None:
 
     good = encode(Type.AUDIO, 7, b"payload")
     frame = links.Frame(Type.AUDIO, 7, b"payload")
-    body = bytes([2, Type.AUDIO, 1, 1, 1, 1])
+    body = bytes([links.VERSION + 1, Type.AUDIO, 1, 1, 1, 1])
     other = body + struct.pack("<I", zlib.crc32(body))
     assert 0 not in other
     damaged = good.replace(b"pay", b"pax")

@@ -5,6 +5,8 @@
 #include "port.h"
 
 #include "board.h"
+#include "microphone.h"
+#include "semihosting.h"
 
 #define UART_DATA REG(UART0)
 #define UART_STATE REG(UART0 + 0x4u)
@@ -34,7 +36,7 @@ static uint32_t count_of_nothing; /* instructions of a begin and an end alone */
 
 const port_facts *port_init(void)
 {
-    static const port_facts facts = {
+    static port_facts facts = {
         .board = BOARD_NAME,
         .reset_cause = "power on",
         .count_hz = 0,
@@ -47,6 +49,7 @@ const port_facts *port_init(void)
     ticks_start();
     port_count_begin();
     count_of_nothing = port_count_end();
+    facts.microphone_hz = microphone_open();
     return &facts;
 }
 
@@ -74,8 +77,12 @@ size_t port_write(const uint8_t *bytes, size_t count)
 
 void port_wait(void)
 {
+    if (!microphone_alarm()) {
+        return;
+    }
     /* A pending interrupt ends WFI although PRIMASK keeps it from being taken. */
     __asm volatile("dsb\nwfi" ::: "memory");
+    microphone_awake();
     UART_INTCLEAR = INT_RX;
     NVIC_UNPEND(UART0_RX_IRQ) = NVIC_BIT(UART0_RX_IRQ);
 }
@@ -97,28 +104,7 @@ uint32_t port_count_end(void)
     return count > count_of_nothing ? count - count_of_nothing : 0;
 }
 
-/* No microphone, lights or button here. */
-bool port_microphone_start(void)
-{
-    return false;
-}
-
-void port_microphone_stop(void)
-{
-}
-
-size_t port_microphone_read(int16_t *samples, size_t count)
-{
-    (void)samples;
-    (void)count;
-    return 0;
-}
-
-uint32_t port_microphone_lost(void)
-{
-    return 0;
-}
-
+/* No lights or button here. */
 void port_indicate(port_light light, bool on)
 {
     (void)light;
@@ -141,11 +127,9 @@ void port_exit(int status)
             (void)UART_DATA;
         }
     }
-    /* Semihosting SYS_EXIT_EXTENDED: QEMU ends with the status. */
+    /* QEMU ends with the status. */
     const uint32_t block[2] = {0x20026u, (uint32_t)status};
-    register uint32_t operation __asm("r0") = 0x20;
-    register const uint32_t *argument __asm("r1") = block;
-    __asm volatile("bkpt 0xAB" : "+r"(operation) : "r"(argument) : "memory");
+    (void)semihosting(SYS_EXIT_EXTENDED, block);
     for (;;) {
         __asm volatile("wfi");
     }

@@ -15,6 +15,7 @@
 #define TIMER_VALUE REG(0x40000004u)
 #define TIMER_RELOAD REG(0x40000008u)
 #define TICK_NS 40u
+#define SYSTICK_MHZ 25u
 
 static inline void ticks_start(void)
 {

@@ -14,6 +14,7 @@
 #define FPGAIO_COUNTER REG(0x49302018u)
 #define FPGAIO_PRESCALE REG(0x4930201Cu)
 #define TICK_NS 50u
+#define SYSTICK_MHZ 32u
 
 static inline void ticks_start(void)
 {

@@ -83,8 +83,9 @@ class SerialPort:
 class Emulator:
     """QEMU running an image; its serial port is a socket that pyserial opens."""
 
-    def __init__(self, board: str, image: Path) -> None:
+    def __init__(self, board: str, image: Path, microphone: Path | None = None) -> None:
         self.name = board
+        self._microphone = microphone
         program = shutil.which("qemu-system-arm")
         if program is None:
             raise UserError(
@@ -110,7 +111,10 @@ class Emulator:
         command = [guard, "--pdeathsig", "KILL"] if guard else []
         command += [program, "-M", MACHINES[self.name], "-kernel", str(image), "-icount", "shift=6"]
         command += ["-display", "none", "-monitor", "none", "-serial", "chardev:link"]
-        command += ["-semihosting-config", "enable=on,target=native"]
+        # Without an argument QEMU gives the image's name, which is no microphone.
+        path = str(self._microphone.resolve()).replace(",", ",,") if self._microphone else ""
+        semihosting = f",arg=microphone={path}" if path else ""
+        command += ["-semihosting-config", f"enable=on,target=native{semihosting}"]
         command += [
             "-chardev",
             f"socket,id=link,host=127.0.0.1,port={number},server=on,wait=on,nodelay=on",
@@ -190,7 +194,9 @@ def build_image(board: str, model: str) -> Path:
 
 
 @contextlib.contextmanager
-def open_board(board: str, image: Path | None = None, baud: int = 115200) -> Iterator[Port]:
+def open_board(
+    board: str, image: Path | None = None, baud: int = 115200, microphone: Path | None = None
+) -> Iterator[Port]:
     """Start the emulator of this name, or open the port of this name; close it at the end.
 
     Parameters
@@ -201,6 +207,8 @@ def open_board(board: str, image: Path | None = None, baud: int = 115200) -> Ite
         What an emulator runs; needed for one, unused for a port.
     baud : int
         Bits per second of a serial port.
+    microphone : Path, optional
+        Bare int16 samples that an emulated microphone hears; without it an emulator has none.
 
     Raises
     ------
@@ -211,7 +219,7 @@ def open_board(board: str, image: Path | None = None, baud: int = 115200) -> Ite
     if board in MACHINES:
         if image is None:
             raise UserError(f"{board}: an emulator needs an image")
-        port = Emulator(board, image)
+        port = Emulator(board, image, microphone)
     else:
         port = SerialPort(board, baud)
     try:

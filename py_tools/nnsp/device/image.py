@@ -50,7 +50,7 @@ class Image:
     @property
     def ram(self) -> int:
         """Bytes of everything that can be written."""
-        return self.size(".data", ".bss", ".stack")
+        return self.size(".data", ".bss", ".ssram", ".stack")
 
 
 def load(path: Path) -> Image:

@@ -12,18 +12,24 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from nnsp.device.samples import GAIN_ONE, Packing, block_bytes, unpack
 from nnsp.errors import UserError
 
-VERSION = 1
+VERSION = 2
 HEADER = struct.Struct("<BBI")  # version, type, sequence
 CRC = struct.Struct("<I")
 OVERHEAD_BYTES = HEADER.size + CRC.size
 FRAME_BYTES = 4096  # the largest frame that the host takes
 START = struct.Struct("<IH")  # rate, hop
+START_LIVE = struct.Struct("<IHBB")  # the same, streams, packing
+SET = struct.Struct("<HHB")  # gain before the network, gain behind it, bypass
+HELD = struct.Struct("<IHHB")  # the answer to SET: from which hop on, and the same
+LIVE = struct.Struct("<IHHBHH")  # work, late, missed, flags, level in, level out; then the packed hops
 RESULT = struct.Struct("<II")  # work, silenced; then the samples
 HELLO = struct.Struct("<IHHHHHIIIIIB")
-STATS = struct.Struct("<13I")
+STATS = struct.Struct("<14I")
 SILENCED_BITS = 32
+RAW, ENHANCED = 1, 2  # streams of LIVE
 STALLS_MAX = 8  # silences in a row that a stream outlasts
 
 
@@ -39,6 +45,8 @@ class Type(enum.IntEnum):
     STATS = 7
     EXIT = 8
     ERROR = 9
+    SET = 10
+    LIVE = 11
 
 
 class Error(enum.IntEnum):
@@ -53,6 +61,18 @@ class Error(enum.IntEnum):
     SEQUENCE = 7
     MODEL = 8
     FAULT = 9
+    MICROPHONE = 10
+    LINE = 11
+    RANGE = 12
+
+
+class Flag(enum.IntFlag):
+    """Flags of LIVE."""
+
+    BYPASS = 1
+    LATE = 2
+    CLIPPED_IN = 4
+    CLIPPED_OUT = 8
 
 
 class Event(enum.IntEnum):
@@ -228,6 +248,7 @@ class Stats:
     worst: int
     stack_bytes: int
     stack_left: int
+    late: int
 
     @classmethod
     def unpack(cls, payload: bytes) -> "Stats":
@@ -319,6 +340,58 @@ class _Arrivals:
         self.answered[hop] = True
         self.mark(hop, bits)
         self.acknowledged = max(self.acknowledged, hop + 1)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What SET sets; gains as in `nnsp.device.samples.gain_of`."""
+
+    gain_in: int = GAIN_ONE
+    gain_out: int = GAIN_ONE
+    bypass: bool = False
+
+
+@dataclass(frozen=True)
+class LiveHop:
+    """One LIVE frame: `late` and `missed` are counts since START, modulo 65536; `audio` by stream."""
+
+    hop: int
+    work: int
+    late: int
+    missed: int
+    flags: Flag
+    level_in: int
+    level_out: int
+    audio: dict[int, NDArray[np.int16]]
+
+    @classmethod
+    def unpack(cls, frame: Frame, hop: int, streams: int, packing: Packing) -> "LiveHop":
+        """Read a frame; raises ValueError where it is none of this kind."""
+        asked = [stream for stream in (RAW, ENHANCED) if streams & stream]
+        block = block_bytes(packing, hop)
+        if len(frame.payload) != LIVE.size + len(asked) * block:
+            raise ValueError("a LIVE of another size than was asked for")
+        work, late, missed, flags, level_in, level_out = LIVE.unpack_from(frame.payload)
+        audio = {
+            stream: unpack(packing, frame.payload[LIVE.size + i * block :][:block], hop)
+            for i, stream in enumerate(asked)
+        }
+        return cls(frame.sequence, work, late, missed, Flag(flags & 15), level_in, level_out, audio)
+
+
+@dataclass
+class Recorded:
+    """What came of a live stream: hops in the order they came, lost ones missing.
+
+    `broken` frames the host could not read; `stats` are the board's counters at the end. Where the board was gone
+    by then, `stats` is None and `ended` says why.
+    """
+
+    hops: list[LiveHop] = field(default_factory=list)
+    broken: int = 0
+    stats: Stats | None = None
+    ended: LinkLost | None = None
+    seconds: float = 0.0
 
 
 @dataclass
@@ -433,6 +506,85 @@ class Link:
     def start(self, rate: int, hop: int) -> None:
         """Start a stream from silence; `rate` in Hz, `hop` in samples."""
         self.request(Type.START, START.pack(rate, hop))
+
+    def set(self, settings: Settings) -> int:
+        """Set gains and bypass of live streams, and give the hop from which on they hold."""
+        payload = SET.pack(settings.gain_in, settings.gain_out, settings.bypass)
+        return int(HELD.unpack(self.request(Type.SET, payload))[0])
+
+    def live(
+        self,
+        hello: Hello,
+        streams: int,
+        packing: Packing,
+        settings: Settings,
+        on_hop: Callable[[LiveHop], bool],
+    ) -> Recorded:
+        """Have the board enhance its microphone, until `on_hop` says that it is enough.
+
+        Parameters
+        ----------
+        hello : Hello
+            The board's answer to `hello()`.
+        streams : int
+            `RAW`, `ENHANCED` or both: what the board sends.
+        packing : Packing
+        settings : Settings
+        on_hop : callable
+            Takes each hop and says whether to go on.
+
+        Returns
+        -------
+        Recorded
+            Also where the board goes in the middle: `Recorded.ended` has the sentence.
+
+        Raises
+        ------
+        LinkLost, UserError
+            The board does not answer or refuses, before the stream.
+        """
+        got, going, asked = Recorded(), True, False
+
+        def take(frame: Frame) -> None:
+            nonlocal going, asked
+            self._watch(frame)
+            if frame.type == Type.HELLO and frame.sequence == 0:
+                raise LinkLost(f"{self.port.name}: the board has started anew in the middle of the stream")
+            if frame.type == Type.LIVE:
+                asked = False
+                try:
+                    hop = LiveHop.unpack(frame, hello.hop, streams, packing)
+                except ValueError:
+                    self.broken += 1
+                    return
+                if not got.hops or hop.hop > got.hops[-1].hop:
+                    got.hops.append(hop)
+                    going = on_hop(hop) and going
+
+        self.reset()
+        self.set(settings)
+        self.broken = 0
+        # Hops may come in front of the answer to START, where that is lost and asked for again.
+        self.request(Type.START, START_LIVE.pack(hello.rate, hello.hop, streams, packing), take)
+        began = time.monotonic()
+        try:
+            while going:
+                frames = self._frames(self.timeout)
+                for frame in frames:
+                    take(frame)
+                if not frames:
+                    if asked:
+                        raise LinkLost(
+                            f"{self.port.name}: the board answers, but its microphone gives nothing"
+                        )
+                    asked = True
+                    self.request(Type.STATS, on_frame=take)
+            got.stats = Stats.unpack(self.request(Type.STOP, on_frame=take))
+        except LinkLost as error:
+            got.ended = LinkLost(f"{error} (after {len(got.hops)} hops)")
+        got.seconds = time.monotonic() - began
+        got.broken = self.broken
+        return got
 
     def stats(self) -> Stats:
         """Ask for the board's counters."""

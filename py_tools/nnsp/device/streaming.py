@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,9 @@ from nnsp.device.link import Hello, Link, Streamed
 from nnsp.errors import UserError
 from nnsp.files import written
 from nnsp.signal import audio, metrics, plots
+
+if TYPE_CHECKING:
+    from nnsp.integer.clib import TableEnhancer
 
 MODELS = ROOT / "firmware" / "models"
 
@@ -48,19 +51,8 @@ def find_table(folder: Path, model: str) -> Path:
     return found[0]
 
 
-def expected_output(
-    table: Path, hello: Hello, samples: NDArray[np.int16], silenced: NDArray[np.bool_]
-) -> NDArray[np.int16]:
-    """Give what the C library on this computer makes of the samples that the board had.
-
-    Parameters
-    ----------
-    table : Path
-        The generated C file of the model.
-    hello : Hello
-    samples : int16 [hops * hop]
-    silenced : bool [hops]
-        Hops that were lost on their way: the board took silence.
+def reference_of(table: Path, hello: Hello) -> "TableEnhancer":
+    """Give the C library on this computer with the board's model, the generated C file `table`.
 
     Raises
     ------
@@ -79,9 +71,26 @@ def expected_output(
             f"(id and checksums {_numbers(theirs)}, expected {_numbers(ours)}); "
             "build and load the firmware again"
         )
+    return reference
+
+
+def expected_output(
+    table: Path, hello: Hello, samples: NDArray[np.int16], silenced: NDArray[np.bool_]
+) -> NDArray[np.int16]:
+    """Give what the C library on this computer makes of the samples that the board had.
+
+    Parameters
+    ----------
+    table : Path
+        The generated C file of the model.
+    hello : Hello
+    samples : int16 [hops * hop]
+    silenced : bool [hops]
+        Hops that were lost on their way: the board took silence.
+    """
     had = samples.reshape(-1, hello.hop).copy()
     had[silenced] = 0
-    return np.asarray(reference.process(had.reshape(-1)), np.int16)
+    return np.asarray(reference_of(table, hello).process(had.reshape(-1)), np.int16)
 
 
 def _numbers(values: tuple[int, ...]) -> str:
@@ -155,12 +164,7 @@ def run(order: Order) -> None:
             "the clean reference must be the same recording"
         )
     table = find_table(MODELS, order.model) if order.check else None
-    try:
-        order.output.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(
-            f"{order.output}: cannot write there: {error.strerror}; give another --output"
-        ) from error
+    output_folder(order.output)
     with open_board(order.board, image, order.baud) as port:
         link = Link(port)
         hello = link.hello()
@@ -202,7 +206,7 @@ def run(order: Order) -> None:
         scores = {title: metrics.score(clean, sounds[title]) for title in ("noisy", "enhanced")}
         print("\n" + metrics.table("", list(scores.items())) + "\n")
         report["scores"] = {title: asdict(score) for title, score in scores.items()}
-    _write_json(order.output / "report.json", report)
+    write_json(order.output / "report.json", report)
     print(f"written: {order.output}/enhanced_speech.wav, spectrogram.png, report.json")
     if differing:
         raise UserError(
@@ -217,6 +221,15 @@ def _padded(samples: NDArray[np.int16], hello: Hello) -> NDArray[np.int16]:
     return np.pad(samples, (0, size - len(samples)))
 
 
-def _write_json(path: Path, values: dict[str, Any]) -> None:
+def output_folder(path: Path) -> None:
+    """Make the folder that --output names; raises UserError where that cannot be."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{path}: cannot write there: {error.strerror}; give another --output") from error
+
+
+def write_json(path: Path, values: dict[str, Any]) -> None:
+    """Write a report, whole or not at all."""
     with written(path) as part:
         part.write_text(json.dumps(values, indent=2) + "\n")
