@@ -59,7 +59,7 @@ def linker_script(board):
 
 
 def build(env, board, machine, arch, variant="", board_defines=None):
-    """build/<target>/nnsp_<model>.elf, .bin, .hex, .map; alias size, and run for an emulated board.
+    """build/<target>/nnsp_<model>.elf, .bin, .hex, .map; alias size, and run and bench for an emulated board.
 
     board: folders of its sources, the first with its link.ld; machine: the compiler's options for the processor;
     arch: folder of its kernels; variant: what the folder's name ends in; board_defines: macros of the board's sources.
@@ -87,7 +87,8 @@ def build(env, board, machine, arch, variant="", board_defines=None):
     objects = [_object(env, folder, str(source)) for source in [*library_sources(arch), table]]
     for source in env.Flatten([env.Glob(f"{part}/*.c") for part in board]):
         objects.append(_object(env, folder, str(source), "", board_defines))
-    bench_image.add(env, folder, objects, table, lambda source: _object(env, folder, source))
+    if target in EMULATED:
+        bench_image.add(env, folder, objects, table, lambda source: _object(env, folder, source))
     objects += [_object(env, folder, f"firmware/app/{part}.c") for part in ("link", "samples")]
     # Compiled apart for every model. The call graph with stack use is for the size table.
     quoted = {key: value.replace('"', '\\"') for key, value in macros.items()}

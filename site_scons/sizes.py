@@ -18,7 +18,7 @@ def main():
         ("flash: initial values", image.size(".data")),
         ("flash, all", image.flash),
         ("RAM: stack", image.size(".stack")),
-        ("RAM: data", image.size(".data", ".bss")),
+        ("RAM: data", image.size(".data", ".bss", ".ssram")),
         ("RAM, all", image.ram),
     ]
     print(path)

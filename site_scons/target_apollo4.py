@@ -3,7 +3,7 @@
 import sys
 
 import cortex_m
-from SCons.Script import Action
+from SCons.Script import COMMAND_LINE_TARGETS, Action
 
 BOARD = ["firmware/boards/apollo4p_evb", "firmware/boards/cortex_m"]
 MACHINE = ["-mcpu=cortex-m4", "-mfloat-abi=hard", "-mfpu=fpv4-sp-d16"]
@@ -20,7 +20,11 @@ def uart_divisor(baud):
 
 def board_defines(baud=115200, high_performance=False):
     """Macros that the board's sources need."""
-    return {"UART_BAUD": f"{baud}u", "UART_DIVISOR": f"{uart_divisor(baud)}u", "HIGH_PERFORMANCE": int(high_performance)}
+    return {
+        "UART_BAUD": f"{baud}u",
+        "UART_DIVISOR": f"{uart_divisor(baud)}u",
+        "HIGH_PERFORMANCE": int(high_performance),
+    }
 
 
 def _baud(env):
@@ -34,14 +38,21 @@ def _baud(env):
     error = rate / baud - 1
     if abs(error) > ERROR_MAX:
         cortex_m.stop(
-            f"baud={text}: the UART comes no nearer than {rate:.0f} bit/s, {error:+.1%} off where {ERROR_MAX:.0%} is bearable; "
-            "docs/apollo4.md lists rates that fit"
+            f"baud={text}: the UART comes no nearer than {rate:.0f} bit/s, {error:+.1%} off where {ERROR_MAX:.0%} is "
+            "bearable; docs/apollo4.md lists rates that fit"
         )
-    print(f"UART0: {baud} bit/s, divisor {divisor // 64} + {divisor % 64}/64 of {UART_HZ // 1_000_000} MHz: {rate:.0f} bit/s, {error:+.2%}")
+    whole, part = divmod(divisor, 64)
+    print(f"UART0: {baud} bit/s, divisor {whole} + {part}/64 of 24 MHz: {rate:.0f} bit/s, {error:+.2%}")
     return baud
 
 
 def build(env):
+    """build/apollo4[_<baud>][_hp]; alias flash."""
+    if "run" in COMMAND_LINE_TARGETS:
+        cortex_m.stop(
+            "target=apollo4 is a real board: write to it with `flash`, then stream with "
+            "./nnsp stream_se --board=/dev/ttyACM0 --wav=demo/noisy.wav"
+        )
     baud = _baud(env)
     variant = f"_{baud}" * (baud != 115200) + "_hp" * env["hp"]
     folder, name = cortex_m.build(env, BOARD, MACHINE, ARCH, variant, board_defines(baud, env["hp"]))

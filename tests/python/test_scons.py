@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -37,6 +38,17 @@ def test_no_target_prints_the_help() -> None:
             ["target=qemu_m4", "model=absent"],
             "scons: there is no firmware/models/def_nn<id>_absent.c; "
             "py_tools/c_code_table_converter.py makes it\n",
+        ),
+        (
+            ["target=apollo4", "baud=2000000"],
+            "scons: baud=2000000: the UART comes no nearer than 1500000 bit/s, -25.0% off where 2% is bearable; "
+            "docs/apollo4.md lists rates that fit\n",
+        ),
+        (["target=apollo4", "baud=fast"], "scons: baud=fast: expected bits per second, like 115200\n"),
+        (
+            ["target=apollo4", "run"],
+            "scons: target=apollo4 is a real board: write to it with `flash`, then stream with "
+            "./nnsp stream_se --board=/dev/ttyACM0 --wav=demo/noisy.wav\n",
         ),
     ],
 )
@@ -75,3 +87,35 @@ def test_the_library_keeps_no_state_and_takes_no_memory() -> None:
         assert not set(kinds.values()) & set("BbDdC"), path
         assert not set(kinds) & {"malloc", "calloc", "realloc", "free"}, path
     assert shutil.which("nm")
+
+
+def test_the_apollo4_image_in_all_its_forms(tmp_path: Path) -> None:
+    done = scons("target=apollo4")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "UART0: 115200 bit/s, divisor 13 + 1/64 of 24 MHz: 115246 bit/s, +0.04%" in done.stdout
+    for region in ("MRAM", "TCM", "SSRAM0"):
+        assert f"region {region} " in done.stdout
+    folder = ROOT / "build" / "apollo4"
+    image = (folder / "nnsp_se.bin").read_bytes()
+    stack, start = struct.unpack_from("<2I", image)
+    assert 0x10000000 < stack <= 0x10060000
+    assert 0x18000 + 4 * (16 + 84) <= start < 0x18000 + len(image)
+    back = tmp_path / "back.bin"
+    convert = ["arm-none-eabi-objcopy", "-I", "ihex", "-O", "binary", folder / "nnsp_se.hex", back]
+    subprocess.run(convert, check=True)
+    assert back.read_bytes() == image
+    assert (folder / "nnsp_se.map").is_file()
+
+
+def test_a_memory_that_is_full_stops_the_build(tmp_path: Path) -> None:
+    folder = ROOT / "firmware" / "boards"
+    source = tmp_path / "full.c"
+    source.write_text(
+        "typedef void (*handler)(void);\nvoid reset(void);\nvoid reset(void) {}\nchar data[400000];\n"
+        '__attribute__((section(".vectors"), used)) const handler vectors[16] = {reset};\n'
+    )
+    command = ["arm-none-eabi-gcc", "-mcpu=cortex-m4", "-mthumb", "-nostartfiles", f"-L{folder}/cortex_m"]
+    command += ["-T", f"{folder}/apollo4p_evb/link.ld", str(source), "-o", str(tmp_path / "full.elf")]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode != 0
+    assert "region `TCM' overflowed" in done.stderr
