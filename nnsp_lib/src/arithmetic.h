@@ -6,8 +6,13 @@
 #ifndef NNSP_ARITHMETIC_H
 #define NNSP_ARITHMETIC_H
 
+#include <limits.h>
 #include <stdint.h>
 #include <string.h>
+
+#if UINT_MAX < 0xFFFFFFFFu
+#error "int must have 32 bits: products of 16-bit samples are taken in it"
+#endif
 
 #ifdef NNSP_CHECKED
 /* For tests alone, and so the one place where the library keeps a global. */

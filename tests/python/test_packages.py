@@ -219,6 +219,37 @@ def test_firmware_around_the_installed_library(tmp_path: Path, board: str, arch:
     np.testing.assert_array_equal(streamed.audio, TableEnhancer(TABLE).process(samples))
 
 
+@pytest.mark.parametrize(
+    ("machine", "arch", "board", "code", "ram"),
+    [
+        ("cortex-m0", "portable", "microbit", 0, 0x20000000),
+        ("cortex-m3", "portable", "mps2-an385", 0, 0x20000000),
+        ("cortex-m7", "armv7em", "mps2-an500", 0, 0x20000000),
+        ("cortex-m23", "portable", "mps2-an505", 0x10000000, 0x38000000),
+        ("cortex-m33", "armv7em", "mps2-an505", 0x10000000, 0x38000000),
+        ("cortex-m55+nomve", "armv7em", "mps3-an547", 0, 0x21000000),
+    ],
+)
+def test_other_cortex_m(tmp_path: Path, machine: str, arch: str, board: str, code: int, ram: int) -> None:
+    """Without FPU, in pedantic C99, in 16 KiB of memory: the same samples as here."""
+    import cortex_m
+
+    image, folder = tmp_path / "image.elf", ROOT / "tests/c"
+    flags = ["-std=c99", "-pedantic", "-O3", "-Wall", "-Wextra", "-Wconversion", "-Werror", "-mthumb"]
+    flags += [f"-mcpu={machine}", "-mfloat-abi=soft", *["-DNNSP_PORTABLE"] * (arch == "portable")]
+    flags += [f"-I{path}" for path in (LIBRARY / "include", LIBRARY / "src", TABLE.parent)]
+    flags += ["-nostartfiles", "-T", str(folder / "bare.ld"), f"-Wl,--defsym=CODE={code},--defsym=RAM={ram}"]
+    files = [*cortex_m.library_sources(arch, ROOT), TABLE, folder / "enhance_bare.c"]
+    run("arm-none-eabi-gcc", *flags, *files, "-o", image)
+    samples = second_of_speech()
+    samples.tofile(tmp_path / "in.raw")
+    qemu = ["qemu-system-arm", "-M", board, "-kernel", str(image), "-display", "none", "-monitor", "none"]
+    qemu += ["-serial", "null", "-semihosting-config", "enable=on,target=native"]
+    assert subprocess.run(qemu, cwd=tmp_path, timeout=60).returncode == 0
+    found = np.fromfile(tmp_path / "out.raw", dtype=np.int16)
+    np.testing.assert_array_equal(found, TableEnhancer(TABLE).process(samples))
+
+
 # Zephyr. Its own tree is not needed: the files are held against its documentation of modules, of Kconfig, and of the
 # CMake functions that it gives to modules, here in the few lines that they come to for a library of plain sources.
 
