@@ -109,7 +109,7 @@ static void send_leaving(session *s, link_type type, uint32_t sequence, const ui
  */
 static void reply(session *s, link_type type, uint32_t sequence, const uint8_t *payload, size_t bytes)
 {
-    send_leaving(s, type, sequence, payload, bytes, s->mode == LIVE ? 0 : CREDITS_MAX * LINK_WIRE_BYTES(RESULT_BYTES));
+    send_leaving(s, type, sequence, payload, bytes, s->mode == EVALUATION ? CREDITS_MAX * LINK_WIRE_BYTES(RESULT_BYTES) : 0);
 }
 
 static char *append_text(char *at, const char *text)

@@ -1,18 +1,46 @@
-/* The board contract on a Linux process: the link is the socket on file descriptors 0 and 1. */
+/*
+ * The board contract on a Linux process: the link is the socket on file descriptors 0 and 1. MICROPHONE_HZ gives it a microphone
+ * that counts, ten times as fast as it says, LINE_HZ a line of that rate by its own words, BUTTON_AT a button that is pressed at that hop.
+ */
 #include <errno.h>
 #include <poll.h>
+#include <time.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "port.h"
 
+#ifndef MICROPHONE_HZ
+#define MICROPHONE_HZ 0
+#endif
+#ifndef LINE_HZ
+#define LINE_HZ 0
+#endif
+#ifndef BUTTON_AT
+#define BUTTON_AT 0xFFFFFFFFu
+#endif
+#define HOP 160u
+#define HOP_MS 1
+#define KEPT (2u * HOP)
+
 static uint32_t calls;
+static bool running, pressed;
+static int64_t started;
+static uint32_t taken, lost;
+
+static int64_t milliseconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
 
 const port_facts *port_init(void)
 {
     static const port_facts facts = {
-        .board = "host process", .reset_cause = "started", .receive_bytes = 4096, .unit = PORT_INSTRUCTIONS};
+        .board = "host process", .reset_cause = "started", .receive_bytes = 4096, .unit = PORT_INSTRUCTIONS,
+        .microphone_hz = MICROPHONE_HZ, .line_hz = LINE_HZ};
     return &facts;
 }
 
@@ -42,7 +70,7 @@ size_t port_write(const uint8_t *bytes, size_t count)
 void port_wait(void)
 {
     struct pollfd ready = {0, POLLIN, 0};
-    (void)poll(&ready, 1, -1);
+    (void)poll(&ready, 1, running ? HOP_MS : -1);
 }
 
 uint32_t port_bytes_lost(void)
@@ -60,26 +88,44 @@ uint32_t port_count_end(void)
     return ++calls;
 }
 
-/* No microphone, lights or button here. */
+static uint32_t heard(void)
+{
+    const uint32_t samples = (uint32_t)((milliseconds() - started) / HOP_MS) * HOP;
+    if (samples - taken > KEPT) {
+        lost += samples - taken - KEPT;
+        taken = samples - KEPT;
+    }
+    return samples;
+}
+
 bool port_microphone_start(void)
 {
-    return false;
+    running = MICROPHONE_HZ != 0;
+    started = milliseconds();
+    taken = lost = 0;
+    return running;
 }
 
 void port_microphone_stop(void)
 {
+    running = false;
 }
 
 size_t port_microphone_read(int16_t *samples, size_t count)
 {
-    (void)samples;
-    (void)count;
-    return 0;
+    if (!running || heard() - taken < count) {
+        return 0;
+    }
+    for (size_t i = 0; i < count; i++) {
+        samples[i] = (int16_t)(taken++ & 0x7FFFu);
+    }
+    return count;
 }
 
 uint32_t port_microphone_lost(void)
 {
-    return 0;
+    (void)heard();
+    return lost;
 }
 
 void port_indicate(port_light light, bool on)
@@ -90,7 +136,9 @@ void port_indicate(port_light light, bool on)
 
 bool port_button(void)
 {
-    return false;
+    const bool now = !pressed && running && taken >= BUTTON_AT * HOP;
+    pressed = pressed || now;
+    return now;
 }
 
 uint32_t port_stack_bytes(void)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from nnsp.device.link import Port, PortLost
+from nnsp.device.link import Error, Event, Frame, Parser, Port, PortLost, Type, encode, error_text
 from nnsp.integer import tables
 from nnsp.signal.frontend import FrontEnd
 
@@ -42,10 +42,10 @@ def model_flags(stem: str) -> list[str]:
     return [f"-D{name}={value}" for name, value in cortex_m.model_macros(stem).items()]
 
 
-def build_board(output: Path) -> Path:
+def build_board(output: Path, *flags: str) -> Path:
     """The firmware's app as a process of this computer, with the double for the library, sanitized."""
     sources = [*APP_SOURCES, DOUBLES / "port_host.c", DOUBLES / "double_enhancer.c"]
-    return compile_c(output, sources, SANITIZE + model_flags("def_nn0_double"))
+    return compile_c(output, sources, [*SANITIZE, *model_flags("def_nn0_double"), *flags])
 
 
 def build_image(output: Path, stem: str, sources: list[Path], flags: list[str], board: str) -> Path:
@@ -61,6 +61,7 @@ def build_image(output: Path, stem: str, sources: list[Path], flags: list[str], 
         *target.MACHINE,
         *cortex_m.FLAGS,
         *model_flags(stem),
+        *(f"-D{name}={value}" for name, value in getattr(target, "board_defines", dict)().items()),
         *flags,
         *(f"-I{path}" for path in folders),
     ]
@@ -152,6 +153,34 @@ def running(board: Path) -> Iterator[SocketPort]:
             process.communicate()
             raise
     assert process.returncode in (0, 3), f"board ended with {process.returncode}: {errors.decode()}"
+
+
+class Raw:
+    """Frames by hand."""
+
+    def __init__(self, port: SocketPort) -> None:
+        self.port, self.parser = port, Parser()
+        self.expect(Type.HELLO, 0)
+
+    def send(self, kind: int, sequence: int = 0, payload: bytes = b"") -> None:
+        self.port.send(encode(kind, sequence, payload))
+
+    def frame(self, timeout: float = 2.0) -> Frame:
+        """The next frame; byte by byte, so that none is lost between calls."""
+        while True:
+            assert select.select([self.port.link], [], [], timeout)[0], "the board says nothing"
+            if self.parser.push(self.port.link.recv(1)[0]) is Event.FRAME:
+                return self.parser.frame
+
+    def expect(self, kind: Type, sequence: int) -> bytes:
+        frame = self.frame()
+        assert (frame.type, frame.sequence) == (kind, sequence), frame
+        return frame.payload
+
+    def expect_error(self, code: Error, sequence: int, words: str) -> None:
+        found, text = error_text(self.expect(Type.ERROR, sequence))
+        assert found == code
+        assert words in text
 
 
 Fault = Callable[[bytes, random.Random], bytes]

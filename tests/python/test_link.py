@@ -22,6 +22,7 @@ from board_doubles import (
     SANITIZE,
     Fault,
     FaultyPort,
+    Raw,
     SocketPort,
     build_board,
     compile_c,
@@ -284,40 +285,6 @@ def test_a_lost_tail_is_sent_again(port: SocketPort) -> None:
     streamed = check_faulty_stream(LosesEnd(port), samples)
     assert (streamed.resent, streamed.stats.lost) == (3, 0)
     np.testing.assert_array_equal(streamed.audio, double_output(samples))
-
-
-class Raw:
-    """Frames by hand."""
-
-    def __init__(self, port: SocketPort) -> None:
-        self.port, self.parser = port, Parser()
-        self.expect(Type.HELLO, 0)
-
-    def send(self, kind: int, sequence: int = 0, payload: bytes = b"") -> None:
-        self.port.send(encode(kind, sequence, payload))
-
-    def frame(self, timeout: float = 2.0) -> links.Frame:
-        """The next frame; byte by byte, so that none is lost between calls."""
-        while True:
-            assert select_readable(self.port.link, timeout), "the board says nothing"
-            if self.parser.push(self.port.link.recv(1)[0]) is Event.FRAME:
-                return self.parser.frame
-
-    def expect(self, kind: Type, sequence: int) -> bytes:
-        frame = self.frame()
-        assert (frame.type, frame.sequence) == (kind, sequence), frame
-        return frame.payload
-
-    def expect_error(self, code: Error, sequence: int, words: str) -> None:
-        found, text = links.error_text(self.expect(Type.ERROR, sequence))
-        assert found == code
-        assert words in text
-
-
-def select_readable(link: socket.socket, timeout: float) -> bool:
-    import select
-
-    return bool(select.select([link], [], [], timeout)[0])
 
 
 AUDIO = bytes(320)

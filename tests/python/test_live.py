@@ -22,16 +22,37 @@ from board_doubles import (
     APP,
     ROOT,
     FaultyPort,
+    Raw,
+    build_board,
     compile_c,
     corrupt_bytes,
     double_image,
     drop_chunks,
     noise,
+    running,
     small_firmware,
 )
 from nnsp.device import boards, live, samples, streaming
+from nnsp.device import link as links
 from nnsp.device.boards import open_board
-from nnsp.device.link import ENHANCED, RAW, Flag, Link, LinkLost, LiveHop, Port, Recorded, Settings
+from nnsp.device.link import (
+    ENHANCED,
+    HELD,
+    RAW,
+    SET,
+    START_LIVE,
+    Error,
+    Flag,
+    Link,
+    LinkLost,
+    LiveHop,
+    Port,
+    Recorded,
+    Settings,
+    Stats,
+    Type,
+    encode,
+)
 from nnsp.device.live import Order
 from nnsp.device.samples import Adpcm, Packing
 from nnsp.errors import UserError
@@ -347,6 +368,144 @@ def test_ctrl_c_ends_and_keeps(order: Order) -> None:
     assert process.returncode == 0, errors
     assert "written: " in out and "late hops" in out
     assert len(written(order, "raw")) == 160 * len(report_of(order)["hops"]) > 0
+
+
+# The app as a process of this computer, whose microphone counts its samples.
+
+
+def counted(hop: LiveHop) -> np.ndarray:
+    return ((160 * hop.hop + np.arange(160)) & 0x7FFF).astype(np.int16)
+
+
+@pytest.fixture(scope="module")
+def process(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build_board(tmp_path_factory.mktemp("live") / "board", "-DMICROPHONE_HZ=16000", "-DBUTTON_AT=30u")
+
+
+START = START_LIVE.pack(16000, 160, BOTH, Packing.PCM16)
+
+
+def live_start(streams: int, packing: int, rate: int = 16000) -> bytes:
+    return START_LIVE.pack(rate, 160, streams, packing)
+
+
+def test_bad_commands_of_a_live_stream_are_answered(process: Path) -> None:
+    with running(process) as port:
+        raw = Raw(port)
+        for number, (streams, packing) in enumerate([(0, 0), (4, 0), (255, 0), (1, 2), (3, 255)]):
+            raw.send(Type.START, number, live_start(streams, packing))
+            raw.expect_error(Error.FORMAT, number, "a live stream is raw 1, enhanced 2 or both 3")
+        raw.send(Type.START, 5, live_start(3, 0, 8000))
+        raw.expect_error(Error.FORMAT, 5, "rate and hop of the HELLO")
+        for size in (5, 7, 9):
+            raw.send(Type.START, size, bytes(size))
+            raw.expect_error(Error.LENGTH, size, "another size (to START)")
+        for payload in (SET.pack(32769, 0, 0), SET.pack(0, 65535, 0), SET.pack(0, 0, 2)):
+            raw.send(Type.SET, 10, payload)
+            raw.expect_error(
+                Error.RANGE, 10, "gains go from 0 to 32768 (1024 is 0 dB), bypass is 0 or 1 (to SET)"
+            )
+        raw.send(Type.SET, 11, b"1234")
+        raw.expect_error(Error.LENGTH, 11, "another size (to SET)")
+        raw.send(Type.LIVE, 12, b"")
+        raw.expect_error(Error.TYPE, 12, "not known here (to LIVE)")
+        raw.send(Type.SET, 13, SET.pack(2048, 512, 0))
+        assert HELD.unpack(raw.expect(Type.SET, 13)) == (0, 2048, 512, 0)
+        raw.send(Type.STATS, 14)
+        stats = Stats.unpack(raw.expect(Type.STATS, 14))
+        assert (stats.refused, stats.hops, stats.late) == (14, 0, 0)
+        raw.send(Type.START, 15, START)
+        raw.expect(Type.START, 15)
+        for kind, number, payload, code, words in (
+            (Type.START, 16, START, Error.STARTED, "a stream runs already; send STOP or RESET first"),
+            (Type.START, 17, links.START.pack(16000, 160), Error.STARTED, "a stream runs already"),
+            (Type.AUDIO, 0, bytes(320), Error.NOT_STARTED, "this stream is live and takes no audio"),
+            (77, 18, b"", Error.TYPE, "not known"),
+        ):
+            raw.send(kind, number, payload)
+            frame = after_live(raw)
+            found, text = links.error_text(frame.payload)
+            assert (frame.type, frame.sequence, found) == (Type.ERROR, number, code)
+            assert words in text
+        port.send(encode(Type.STATS, 19)[:-4] + b"\0")
+        assert links.error_text(after_live(raw).payload) == (Error.BROKEN, "truncated frame")
+        raw.send(Type.START, 15, START)  # asked again, as if the answer had been lost
+        assert (after_live(raw).type, raw.parser.frame.sequence) == (Type.START, 15)
+        raw.send(Type.STOP, 20)
+        assert (after_live(raw).type, raw.parser.frame.sequence) == (Type.STOP, 20)
+        raw.send(Type.STATS, 21)
+        raw.expect(Type.STATS, 21)  # no LIVE any more
+
+
+def after_live(raw: Raw) -> links.Frame:
+    """The next frame that is no LIVE."""
+    while (frame := raw.frame()).type == Type.LIVE:
+        pass
+    return frame
+
+
+def test_the_button_switches_bypass(process: Path) -> None:
+    with running(process) as port:
+        recorded = record(Link(port), 60, Settings(gain_out=512))
+    flags = [bool(hop.flags & Flag.BYPASS) for hop in recorded.hops]
+    assert sum(a != b for a, b in zip(flags[1:], flags[:-1], strict=True)) == 1 and flags[-1]
+    for hop in recorded.hops:
+        np.testing.assert_array_equal(hop.audio[RAW], counted(hop))
+        if hop.flags & Flag.BYPASS:
+            np.testing.assert_array_equal(hop.audio[ENHANCED], samples.amplify(counted(hop), 512))
+
+
+def test_a_host_that_does_not_read_and_one_that_comes_after_it(process: Path) -> None:
+    with running(process) as port:
+        Raw(port).send(Type.START, 1, START)
+        time.sleep(1.0)  # some 600 kB of LIVE, more than the socket keeps
+        link = Link(port, timeout=0.2, tries=20)
+        stats = link.stats()
+        assert stats.hops > 300 and stats.unsent > 0
+        recorded = record(link, 50)
+    for hop in recorded.hops:
+        np.testing.assert_array_equal(hop.audio[RAW], counted(hop))
+    assert recorded.hops[0].hop < 20
+
+
+@pytest.mark.parametrize(
+    ("line", "streams", "packing", "needed"),
+    [
+        (115200, RAW, Packing.ADPCM4, 0),
+        (115200, BOTH, Packing.ADPCM4, 194000),
+        (115200, ENHANCED, Packing.PCM16, 347000),
+        (230400, BOTH, Packing.ADPCM4, 0),
+        (460800, RAW, Packing.PCM16, 0),
+        (460800, BOTH, Packing.PCM16, 668000),
+        (921600, BOTH, Packing.PCM16, 0),
+    ],
+)
+def test_what_a_line_carries(tmp_path: Path, line: int, streams: int, packing: Packing, needed: int) -> None:
+    board = build_board(tmp_path / "board", "-DMICROPHONE_HZ=16000", f"-DLINE_HZ={line}")
+    with running(board) as port:
+        link = Link(port)
+
+        def two(hop: LiveHop) -> bool:
+            return len(hop.audio) == 3
+
+        if needed:
+            sentence = (
+                rf"^test board: the board refuses START: this takes {needed} bit/s and the line has {line}: "
+                r"take a faster line, one stream or adpcm4 \(to START\)$"
+            )
+            with pytest.raises(UserError, match=sentence):
+                link.live(link.hello(), streams, packing, Settings(), two)
+        else:
+            assert link.live(link.hello(), streams, packing, Settings(), two).hops
+
+
+def test_a_microphone_of_another_rate(tmp_path: Path) -> None:
+    board = build_board(tmp_path / "board", "-DMICROPHONE_HZ=8000")
+    with (
+        running(board) as port,
+        pytest.raises(UserError, match="the microphone has another rate than the model"),
+    ):
+        record(Link(port), 2)
 
 
 # What needs no board.
