@@ -9,6 +9,7 @@
 /* The build gives UART_BAUD, its divisor in 64ths UART_DIVISOR, and HIGH_PERFORMANCE. */
 
 #define POLLS 100000u
+#define FLUSH_POLLS 1000u /* 32 lines are out long before; a frame of audio has no time for more */
 #define POLLS_A_BYTE 1000000u /* more than a byte takes at any rate */
 #define RING_BYTES 4096u
 #define TEXT_BYTES 96u
@@ -74,7 +75,8 @@ void ram_synchronise(void)
     __asm volatile("dsb" ::: "memory");
     CPU_DAXICTRL = DAXICTRL_FLUSH;
     (void)SYNC_READ;
-    (void)answers(&CPU_DAXICTRL, DAXICTRL_READY, DAXICTRL_READY);
+    for (uint32_t polls = 0; polls < FLUSH_POLLS && !(CPU_DAXICTRL & DAXICTRL_READY); polls++) {
+    }
     CPU_DAXICTRL = DAXICTRL_INVALIDATE;
     (void)SYNC_READ;
 }
@@ -247,11 +249,9 @@ const port_facts *port_init(void)
     uart_init();
     const bool timed = time_init();
     pads_init();
-    facts.microphone_hz = timed && microphone_init() ? 16000u : 0;
-    append(cause, cached ? "" : ", cache does not answer");
-    append(cause, timed ? "" : ", system timer stands still");
-    append(cause, facts.microphone_hz ? "" : ", no shared SRAM");
-    const char *stays = HIGH_PERFORMANCE ? performance_raise() : NULL;
+    const bool remembers = microphone_init();
+    facts.microphone_hz = timed && remembers ? 16000u : 0;
+    const char *stays = !HIGH_PERFORMANCE ? NULL : timed ? performance_raise() : "192 needs the timer";
     const bool fast = MCUPERFREQ_STATUS(PWRCTRL_MCUPERFREQ) == MCUPERFREQ_HP;
     facts.count_hz = fast ? HIGH_PERFORMANCE_HZ : LOW_POWER_HZ;
     append(board, fast ? ", 192 MHz" : ", 96 MHz");
@@ -259,6 +259,9 @@ const port_facts *port_init(void)
         append(board, ": ");
         append(board, stays);
     }
+    append(board, cached ? "" : ", no cache");
+    append(board, timed ? "" : ", no timer");
+    append(board, remembers ? "" : ", no SSRAM");
     port_count_begin();
     count_of_nothing = port_count_end();
     __asm volatile("cpsie i" ::: "memory");

@@ -143,6 +143,7 @@ def report_rows(hello: Hello, recorded: Recorded, order: Order) -> Iterator[tupl
     span = hops[-1].hop + 1
     missed = missed_hops(recorded)
     yield "board", f"{hello.board}, library {hello.library}, model '{hello.model}'"
+    yield "last reset", hello.reset_cause
     yield "audio", f"{span * hello.hop / hello.rate:.2f} s in {recorded.seconds:.1f} s"
     lossy = ", lossy" if PACKINGS[order.packing] is Packing.ADPCM4 else ""
     yield "sent", f"{order.send}, {order.packing}{lossy}"

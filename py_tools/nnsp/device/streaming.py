@@ -110,6 +110,7 @@ def report_rows(hello: Hello, streamed: Streamed) -> Iterator[tuple[str, str]]:
     hops = len(streamed.answered)
     seconds = hops * hello.hop / hello.rate
     yield "board", f"{hello.board}, library {hello.library}, model '{hello.model}'"
+    yield "last reset", hello.reset_cause
     yield (
         "audio",
         f"{seconds:.2f} s in {streamed.seconds:.1f} s ({seconds / streamed.seconds:.2f} x real time)",
