@@ -1,5 +1,6 @@
 """The link's C and Python are twins; the firmware's app keeps the protocol whatever the line does."""
 
+import os
 import socket
 import struct
 import subprocess
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 
 from board_doubles import (
     APP,
+    APP_SOURCES,
     DOUBLES,
     FAULTS,
     SANITIZE,
@@ -27,6 +29,7 @@ from board_doubles import (
     build_board,
     compile_c,
     double_output,
+    model_flags,
     noise,
     running,
 )
@@ -170,18 +173,29 @@ def test_crc_is_zlibs(c_link: CLink, data: bytes) -> None:
 
 
 @pytest.mark.parametrize("compiler", ["gcc", "clang"])
-def test_a_hundred_thousand_broken_frames(tmp_path: Path, compiler: str) -> None:
-    fuzz = compile_c(tmp_path / "fuzz", [DOUBLES / "fuzz_link.c", APP / "link.c"], SANITIZE, compiler)
-    done = subprocess.run([fuzz, "100000", "2024"], capture_output=True, text=True, timeout=60)
+def test_broken_frames_at_parser_and_app(tmp_path: Path, compiler: str) -> None:
+    """Fifty thousand of them, or as many as the environment's FRAMES says."""
+    frames = int(os.environ.get("FRAMES", "50000"))
+    sources = [*APP_SOURCES, DOUBLES / "fuzz_link.c", DOUBLES / "double_enhancer.c"]
+    flags = [*SANITIZE, "-Dmain=app_main", *model_flags("def_nn0_double")]
+    fuzz = compile_c(tmp_path / "fuzz", sources, flags, compiler)
+    done = subprocess.run(
+        [fuzz, str(frames), "2024"], capture_output=True, text=True, timeout=60 + frames / 1000
+    )
     assert done.returncode == 0, done.stderr
+    print(f"{compiler}, {frames} frames:\n{done.stdout}")
     counts = dict(line.rsplit(": ", 1) for line in done.stdout.splitlines())
     for name in (
         "good frame",
         "truncated frame",
         "frame longer than the limit",
         "frame with a wrong checksum",
+        "RESULT",
+        "LIVE",
+        "ERROR",
     ):
-        assert int(counts[name]) > 1000, name
+        assert int(counts[name]) > frames / 100, name
+    assert int(counts["exits"]) > 0
 
 
 # The app, as a process of this computer.
