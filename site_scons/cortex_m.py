@@ -89,10 +89,12 @@ def build(env, board, machine, arch, variant="", board_defines=None):
         objects.append(_object(env, folder, str(source), "", board_defines))
     if target in EMULATED:
         bench_image.add(env, folder, objects, table, lambda source: _object(env, folder, source))
-    objects += [_object(env, folder, f"firmware/app/{part}.c") for part in ("link", "samples")]
+    # Around the library small is better than fast.
+    app = env.Clone(CCFLAGS=[*env["CCFLAGS"], "-Os"])
+    objects += [_object(app, folder, f"firmware/app/{part}.c") for part in ("link", "samples")]
     # Compiled apart for every model. The call graph with stack use is for the size table.
     quoted = {key: value.replace('"', '\\"') for key, value in macros.items()}
-    objects.append(_object(env, folder, "firmware/app/main.c", f"_{name}", quoted))
+    objects.append(_object(app, folder, "firmware/app/main.c", f"_{name}", quoted))
     elf = env.Program(f"{folder}/nnsp_{name}", objects)
     env.Depends(elf, [env.Glob(f"{part}/*.ld") for part in board])
     env.SideEffect(f"{folder}/nnsp_{name}.map", elf)
