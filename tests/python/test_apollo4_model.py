@@ -131,9 +131,9 @@ def test_a_uart_set_up_as_the_reference_says_sends(tmp_path: Path) -> None:
     [
         (
             {"power": "", "wait": ""},
-            r"^0x4001C030 \(UART0\.CR\) is touched without power: set PWRCTRL\.DEVPWREN",
+            r"^0x4001C030 \(UART0\) is touched without power: set PWRCTRL\.DEVPWREN",
         ),
-        ({"wait": ""}, r"UART0\.CR\) is touched without power: .* wait for DEVPWRSTATUS"),
+        ({"wait": ""}, r"UART0\) is touched without power: .* wait for DEVPWRSTATUS"),
         (
             {"unlock": ""},
             r"^GPIO\.PINCFG60 \(0x400100F0\): is written while PADKEY \(0x40010200\) is not 0x73",
@@ -252,7 +252,7 @@ def test_a_microphone_as_the_reference_says(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("other", "sentence"),
     [
-        ({"power": ""}, r"^0x40201004 \(PDM0\.CORECFG0\) is touched without power: set PWRCTRL\.AUDSSPWREN"),
+        ({"power": ""}, r"^0x40201004 \(PDM0\) is touched without power: set PWRCTRL\.AUDSSPWREN"),
         ({"ssram": ""}, r"^PDM0\.DMATARGADDR .*0x10060000 is not in the shared SRAM .* with power on"),
         (
             {"config": "REG(0x40201004) = 0x210C8C60; REG(0x40201008) = 5;"},

@@ -12,7 +12,6 @@ from apollo4_model.board import Apollo4, SocketHost
 from apollo4_model.processor import Objection
 from nnsp.cli import run
 from nnsp.errors import UserError
-from nnsp.signal import audio
 
 
 def main() -> None:
@@ -29,12 +28,16 @@ def main() -> None:
         raise UserError(
             f"{arguments.image}: cannot be read: {error.strerror}; build it with: scons target=apollo4"
         ) from error
-    sound = audio.to_int16(audio.read(arguments.microphone)) if arguments.microphone else None
+    sound = None
+    if arguments.microphone:
+        from nnsp.signal import audio  # takes seconds
+
+        sound = audio.to_int16(audio.read(arguments.microphone))
     try:
         host = SocketHost(arguments.port)
     except OSError as error:
         raise UserError(f"port {arguments.port}: {error.strerror}; give another --port") from error
-    board = Apollo4(image, arguments.baud, sound, audio.RATE)
+    board = Apollo4(image, arguments.baud, sound)
     print(f"--board=socket://127.0.0.1:{host.number}", flush=True)
     began = time.monotonic()
     try:

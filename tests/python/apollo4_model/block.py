@@ -22,6 +22,8 @@ class Block:
     base = 0
     registers: dict[int, tuple[str, int]] = {}  # noqa: RUF012
     """Offset: name and value after reset."""
+    wants_power = ""
+    """What to do first, where it has no power after reset."""
 
     def __init__(self, board: "Apollo4") -> None:
         self.board = board
@@ -50,8 +52,9 @@ class Block:
         """Raise an objection that names a register of this block."""
         raise Objection(f"{self.where(name)}: {rule}")
 
-    def require_power(self, address: int) -> None:
-        """Raise where the block has no power; most always have."""
+    def has(self, address: int) -> bool:
+        """Whether one of its registers is there."""
+        return address - self.base in self.registers
 
     def catch_up(self) -> None:
         """Do what is due by now."""

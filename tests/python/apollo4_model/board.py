@@ -112,11 +112,11 @@ class Apollo4:
         blocks: list[Block] = [self.gpio, self.mcuctrl, self.pwrctrl, self.cpu_registers, self.uart, self.pdm]
         blocks += [self.stimer, Clkgen(self), Rstgen(self), ResetStatus(self), Watchdog(self), Info1(self)]
         blocks.append(SyncRead(self))
-        self._readers: dict[int, tuple[Block, Callable[[], int]]] = {}
-        self._writers: dict[int, tuple[Block, Callable[[int], None]]] = {}
+        self._readers: dict[int, Callable[[], int]] = {}
+        self._writers: dict[int, Callable[[int], None]] = {}
+        self._dark: set[Block] = set()
         for block in blocks:
-            self._readers |= {address: (block, read) for address, read in block.readers().items()}
-            self._writers |= {address: (block, write) for address, write in block.writers().items()}
+            (self.darken if block.wants_power else self.light)(block)
         self._timed: tuple[Block, ...] = (self.uart, self.pdm, self.stimer)
         self.cpu.speed(2)
         self.cpu.reset(MRAM)
@@ -139,24 +139,37 @@ class Apollo4:
         self.uart.sent = sent
 
     def _read(self, address: int, size: int) -> int:
-        found = self._readers.get(address)
-        if found is None or size != 4:
+        read = self._readers.get(address)
+        if read is None or size != 4:
             raise self._no_register(address, size, "read")
-        found[0].require_power(address)
-        return found[1]()
+        return read()
 
     def _write(self, address: int, size: int, value: int) -> None:
-        found = self._writers.get(address)
-        if found is None or size != 4:
+        write = self._writers.get(address)
+        if write is None or size != 4:
             raise self._no_register(address, size, "written")
-        found[0].require_power(address)
-        found[1](value)
+        write(value)
 
-    @staticmethod
-    def _no_register(address: int, size: int, what: str) -> Objection:
+    def _no_register(self, address: int, size: int, what: str) -> Objection:
+        dark = next((block for block in self._dark if block.has(address)), None)
+        if dark is not None:
+            return Objection(f"0x{address:08X} ({dark.name}) is touched without power: {dark.wants_power}")
         if size != 4:
             return Objection(f"0x{address:08X} is {what} with {8 * size} bits; registers take 32")
         return Objection(f"0x{address:08X} is {what}: the model knows no register there")
+
+    def light(self, block: Block) -> None:
+        """Have a block answer, as it has power now."""
+        self._dark.discard(block)
+        self._readers |= block.readers()
+        self._writers |= block.writers()
+
+    def darken(self, block: Block) -> None:
+        """Have a block answer no more."""
+        self._dark.add(block)
+        for address in block.readers():
+            self._readers.pop(address, None)
+            self._writers.pop(address, None)
 
     def _fault(self, address: int, pc: int) -> None:
         """Tell an access to what needs power from one to nothing, which the program has to cope with."""

@@ -26,6 +26,7 @@ class Pdm(Block):
     """PDM0; the recording starts with each enable, and silence follows it."""
 
     name, base = "PDM0", 0x40201000
+    wants_power = "set PWRCTRL.AUDSSPWREN (0x4002100C) bit 2 and wait for AUDSSPWRSTATUS (0x40021010) bit 2"
     registers = {  # noqa: RUF012
         0x00: ("CTRL", 0),
         0x04: ("CORECFG0", 0x21080F64),
@@ -64,14 +65,6 @@ class Pdm(Block):
         self._reset_since = 0
         self._moved = 0  # bytes of the present transfer that have gone to `DMATARGADDR`
         self._show()
-
-    def require_power(self, address: int) -> None:
-        """Raise where the audio domain is off."""
-        if not self.board.pwrctrl.has_audio():
-            raise Objection(
-                f"0x{address:08X} (PDM0.{self.registers[address - self.base][0]}) is touched without power: set "
-                "PWRCTRL.AUDSSPWREN (0x4002100C) bit 2 and wait for AUDSSPWRSTATUS (0x40021010) bit 2"
-            )
 
     def _show(self) -> None:
         if self.board.ready:

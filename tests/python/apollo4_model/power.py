@@ -41,14 +41,6 @@ class Pwrctrl(Block):
         self._waiting: dict[str, Polled] = {}
         self._ssram_mapped = False
 
-    def has_uart(self) -> bool:
-        """Whether the domain of the UARTS is on."""
-        return bool(self.words["DEVPWRSTATUS"] & UARTS)
-
-    def has_audio(self) -> bool:
-        """Whether the domain of the PDM is on."""
-        return bool(self.words["AUDSSPWRSTATUS"] & AUDIO)
-
     def has_ssram0(self) -> bool:
         """Whether the first part of the shared SRAM is on."""
         return self._ssram_mapped
@@ -77,9 +69,14 @@ class Pwrctrl(Block):
         self._enable("DEVPWREN", "DEVPWRSTATUS", value, self._devices(value))
         if not value & UARTS:
             self.board.uart.switch_off()
+            self.board.darken(self.board.uart)
 
     def read_DEVPWRSTATUS(self) -> int:
-        return self._status("DEVPWRSTATUS", self._devices(self.words["DEVPWREN"]))
+        before = self.words["DEVPWRSTATUS"]
+        status = self._status("DEVPWRSTATUS", self._devices(self.words["DEVPWREN"]))
+        if status & ~before & UARTS:
+            self.board.light(self.board.uart)
+        return status
 
     def write_DEVPWRSTATUS(self, value: int) -> None:
         self.object("DEVPWRSTATUS", "is read-only")
@@ -88,9 +85,14 @@ class Pwrctrl(Block):
         self._enable("AUDSSPWREN", "AUDSSPWRSTATUS", value, self._audio(value))
         if not value & AUDIO:
             self.board.pdm.switch_off()
+            self.board.darken(self.board.pdm)
 
     def read_AUDSSPWRSTATUS(self) -> int:
-        return self._status("AUDSSPWRSTATUS", self._audio(self.words["AUDSSPWREN"]))
+        before = self.words["AUDSSPWRSTATUS"]
+        status = self._status("AUDSSPWRSTATUS", self._audio(self.words["AUDSSPWREN"]))
+        if status & ~before & AUDIO:
+            self.board.light(self.board.pdm)
+        return status
 
     def write_AUDSSPWRSTATUS(self, value: int) -> None:
         self.object("AUDSSPWRSTATUS", "is read-only")

@@ -74,23 +74,33 @@ class Processor:
         self._ffi, self._lib = _library()
         self._raised: BaseException | None = None
 
-        def guard(
-            function: Callable[..., int | None], failed: int | None = None
-        ) -> Callable[..., int | None]:
-            def call(*arguments: int) -> int | None:
-                try:
-                    return function(*arguments)
-                except BaseException as error:
-                    self._raised = self._raised or error
-                    self._lib.core_stop(self._core)
-                    return failed
+        def fail(error: BaseException) -> None:
+            self._raised = self._raised or error
+            self._lib.core_stop(self._core)
 
-            return call
+        def guarded_read(address: int, size: int) -> int:
+            try:
+                return read(address, size)
+            except BaseException as error:
+                fail(error)
+                return 0
+
+        def guarded_write(address: int, size: int, value: int) -> None:
+            try:
+                write(address, size, value)
+            except BaseException as error:
+                fail(error)
+
+        def guarded_fault(address: int, pc: int) -> None:
+            try:
+                fault(address, pc)
+            except BaseException as error:
+                fail(error)
 
         self._callbacks = (
-            self._ffi.callback("uint32_t(uint32_t, uint32_t)", guard(read, 0)),
-            self._ffi.callback("void(uint32_t, uint32_t, uint32_t)", guard(write)),
-            self._ffi.callback("void(uint32_t, uint32_t)", guard(fault)),
+            self._ffi.callback("uint32_t(uint32_t, uint32_t)", guarded_read),
+            self._ffi.callback("void(uint32_t, uint32_t, uint32_t)", guarded_write),
+            self._ffi.callback("void(uint32_t, uint32_t)", guarded_fault),
         )
         self._core = self._lib.core_open(*self._callbacks)
         if not self._core:

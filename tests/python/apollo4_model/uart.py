@@ -21,6 +21,7 @@ class Uart(Block):
     """UART0; `receive` puts bytes on its line, `sent` holds what came out."""
 
     name, base = "UART0", 0x4001C000
+    wants_power = "set PWRCTRL.DEVPWREN (0x40021004) bit 9 and wait for DEVPWRSTATUS (0x40021008) bit 9"
     registers = {  # noqa: RUF012
         0x00: ("DR", 0),
         0x04: ("RSR", 0),
@@ -64,14 +65,6 @@ class Uart(Block):
         self._set_levels()
         self._plan()
         self._show()
-
-    def require_power(self, address: int) -> None:
-        """Raise where the domain of the UARTs is off."""
-        if not self.board.pwrctrl.has_uart():
-            raise Objection(
-                f"0x{address:08X} (UART0.{self.registers[address - self.base][0]}) is touched without power: set "
-                "PWRCTRL.DEVPWREN (0x40021004) bit 9 and wait for DEVPWRSTATUS (0x40021008) bit 9"
-            )
 
     def receive(self, data: bytes) -> None:
         """Put bytes on the line, behind those that are on it."""
@@ -154,17 +147,17 @@ class Uart(Block):
 
     def next_event(self) -> int:
         """Give when an interrupt may arise, or the last byte has gone."""
-        times = [NEVER]
+        event = NEVER
         if self._shifting is not None:
-            times.append(self._shifted + len(self._out) * self._char)
-            if len(self._out) > self._out_level:
-                times.append(self._shifted + (len(self._out) - self._out_level - 1) * self._char)
+            queued = len(self._out)
+            crossing = queued - self._out_level - 1 if queued > self._out_level else queued
+            event = self._shifted + crossing * self._char
         if self._line:
             ahead = min(len(self._line), max(1, self._in_level - len(self._in)))
-            times.append(self._line_next + (ahead - 1) * self._char)
-        elif self._in and not self._timed_out:
-            times.append(self._last_in + self._timeout)
-        return min(times)
+            return min(event, self._line_next + (ahead - 1) * self._char)
+        if self._in and not self._timed_out:
+            return min(event, self._last_in + self._timeout)
+        return event
 
     def _check_pad(self, pad: int, does: str, input_needed: bool = False) -> None:
         word = self.board.gpio.pad(pad)
@@ -192,35 +185,39 @@ class Uart(Block):
 
     def read_DR(self) -> int:
         self.catch_up()
-        if not self._in:
+        waiting = self._in
+        if not waiting:
             self.object("DR", "is read while the FIFO is empty (FR bit 4)")
         if self.words["CR"] & 1 == 0:
             self.object("DR", "is read while CR bit 0 (UARTEN) is 0")
-        byte = self._in.popleft()
-        if len(self._in) < self._in_level:
+        byte = waiting.popleft()
+        if len(waiting) == self._in_level - 1:
             self._raw &= ~RX
-        if not self._in:
+            self._show()
+        if not waiting:
             self._raw &= ~RT
-        self._show()
+            self._show()
         return byte
 
     def write_DR(self, value: int) -> None:
         self.catch_up()
+        out = self._out
         if self.words["CR"] & 0x101 != 0x101:
             self.object("DR", "is written while CR bits 0 and 8 (UARTEN, TXE) are not both set")
-        if len(self._out) >= self._depth:
+        if len(out) >= self._depth:
             self.object("DR", "is written while the FIFO is full (FR bit 5): the byte is lost")
         if self._shifting is None:
             self._check_pad(PAD_TX, "sends")
             self._shifting = value & 0xFF
             self._shifted = self.board.cpu.now() + self._char
             self._plan()
-        else:
-            self._out.append(value & 0xFF)
-            if len(self._out) > self._out_level:
-                self._raw &= ~TX
-        self._show()
-        self.board.reschedule(self)
+            self.board.reschedule(self)
+            return
+        out.append(value & 0xFF)
+        if len(out) == self._out_level + 1:
+            self._raw &= ~TX
+            self._show()
+            self.board.reschedule(self)
 
     def _write_divisor(self, name: str, value: int, limit: int) -> None:
         if self.words["CR"] >> 3 & 1 == 0:
