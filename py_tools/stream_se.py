@@ -50,7 +50,9 @@ def main() -> None:
         "--output_gain", type=float, default=0.0, metavar="DB", help="of what comes out (%(default)g)"
     )
     only.add_argument("--bypass", action="store_true", help="send the microphone as enhanced, equally late")
-    only.add_argument("--microphone", type=Path, metavar="WAV", help="what an emulated board hears")
+    only.add_argument(
+        "--microphone", type=Path, metavar="WAV", help="what an emulated board hears, then silence"
+    )
     given = vars(parser.parse_args())
     orders: list[type[live.Order] | type[streaming.Order]] = [live.Order, streaming.Order]
     chosen, other = orders if given.pop("live") else reversed(orders)

@@ -269,8 +269,8 @@ static bool start_live(session *s)
     }
     const uint32_t needed = 10u * (uint32_t)LINK_WIRE_BYTES(live_bytes(streams, packing)) * (rate / MODEL_HOP);
     if (s->facts->line_hz != 0 && needed > s->facts->line_hz) {
-        char text[TEXT_BYTES + 1u];
-        char *at = append_decimal(append_text(text, "this takes "), needed);
+        char text[TEXT_BYTES + 1u]; /* 75 bytes and two numbers of at most 10 */
+        char *at = append_decimal(append_text(text, "it takes "), needed);
         at = append_decimal(append_text(at, " bit/s and the line has "), s->facts->line_hz);
         *append_text(at, ": take a faster line, one stream or adpcm4") = '\0';
         refuse(s, LINK_ERROR_LINE, text);

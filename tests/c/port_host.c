@@ -1,6 +1,7 @@
 /*
  * The board contract on a Linux process: the link is the socket on file descriptors 0 and 1. MICROPHONE_HZ gives it a microphone
- * that counts, ten times as fast as it says, LINE_HZ a line of that rate by its own words, BUTTON_AT a button that is pressed at that hop.
+ * that counts, and gives a hop every HOP_MS; LINE_HZ is the rate of its line and COUNT_HZ that of its counter by its own words, BUTTON_AT the hop at
+ * which its button is pressed.
  */
 #include <errno.h>
 #include <poll.h>
@@ -20,8 +21,13 @@
 #ifndef BUTTON_AT
 #define BUTTON_AT 0xFFFFFFFFu
 #endif
-#define HOP 160u
+#ifndef HOP_MS
 #define HOP_MS 1
+#endif
+#ifndef COUNT_HZ
+#define COUNT_HZ 0
+#endif
+#define HOP 160u
 #define KEPT (2u * HOP)
 
 static uint32_t calls;
@@ -40,7 +46,7 @@ const port_facts *port_init(void)
 {
     static const port_facts facts = {
         .board = "host process", .reset_cause = "started", .receive_bytes = 4096, .unit = PORT_INSTRUCTIONS,
-        .microphone_hz = MICROPHONE_HZ, .line_hz = LINE_HZ};
+        .microphone_hz = MICROPHONE_HZ, .line_hz = LINE_HZ, .count_hz = COUNT_HZ};
     return &facts;
 }
 

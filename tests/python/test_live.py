@@ -490,13 +490,35 @@ def test_what_a_line_carries(tmp_path: Path, line: int, streams: int, packing: P
 
         if needed:
             sentence = (
-                rf"^test board: the board refuses START: this takes {needed} bit/s and the line has {line}: "
+                rf"^test board: the board refuses START: it takes {needed} bit/s and the line has {line}: "
                 r"take a faster line, one stream or adpcm4 \(to START\)$"
             )
             with pytest.raises(UserError, match=sentence):
                 link.live(link.hello(), streams, packing, Settings(), two)
         else:
             assert link.live(link.hello(), streams, packing, Settings(), two).hops
+
+
+def test_work_longer_than_a_hop_is_late(tmp_path: Path) -> None:
+    """Work is the number of the hop there; 3000 counts a second are 30 a hop."""
+    board = build_board(tmp_path / "board", "-DMICROPHONE_HZ=16000", "-DHOP_MS=20", "-DCOUNT_HZ=3000")
+    with running(board) as port:
+        recorded = record(Link(port), 50)
+    assert recorded.stats is not None
+    for hop in recorded.hops:
+        if hop.work > 30:
+            assert hop.flags & Flag.LATE
+    assert recorded.stats.late >= sum(hop.work > 30 for hop in recorded.hops) > 10
+    assert recorded.stats.late < len(recorded.hops)
+
+
+def test_a_microphone_that_gives_nothing(tmp_path: Path) -> None:
+    board = build_board(tmp_path / "board", "-DMICROPHONE_HZ=16000", "-DHOP_MS=100000")
+    with running(board) as port:
+        recorded = record(Link(port, timeout=0.1), 10)
+    assert str(recorded.ended) == (
+        "test board: the board answers, but its microphone gives nothing (after 0 hops)"
+    )
 
 
 def test_a_microphone_of_another_rate(tmp_path: Path) -> None:
