@@ -35,6 +35,7 @@ MRAM, MRAM_BYTES = 0x00018000, 0x1E8000
 TCM, TCM_BYTES = 0x10000000, 0x60000
 JUNK = b"\xde\xad\xbe\xef"  # what RAM holds before it is written
 POWER_ON, SOFTWARE = 1 << 1, 1 << 3  # bits of RSTGEN.STAT
+PATIENCE = 1.0  # seconds that a host may take no bytes
 LOOK_TICKS = TICKS_HZ // 1000  # how often a busy processor looks for bytes of the host
 
 
@@ -243,6 +244,7 @@ class SocketHost:
         self._server = socket.create_server(("127.0.0.1", number))
         self.number = int(self._server.getsockname()[1])
         self._link: socket.socket | None = None
+        self._stuck = False
 
     def poll(self, wait: bool) -> bytes:
         """Give what the host sent; wait for it, or for a host, where asked to."""
@@ -258,19 +260,27 @@ class SocketHost:
         except OSError:
             data = b""
         if not data:
-            self._link.close()
-            self._link = None
+            self._close()
         return data
 
     def send(self, data: bytes) -> None:
         """Send; what nobody takes is lost, as on a line."""
-        if self._link is None:
-            return
+        left = memoryview(data)
         try:
-            self._link.sendall(data)
+            while left and self._link is not None:
+                if not select.select([], [self._link], [], 0 if self._stuck else PATIENCE)[1]:
+                    self._stuck = True
+                    return
+                self._stuck = False
+                left = left[self._link.send(left, socket.MSG_DONTWAIT) :]
         except OSError:
+            self._close()
+
+    def _close(self) -> None:
+        if self._link is not None:
             self._link.close()
             self._link = None
+            self._stuck = False
 
 
 class Lines:

@@ -10,6 +10,7 @@
 #define BLOCKS 65536u
 #define HARD_FAULT 3u
 #define THREAD_PRIORITY 256
+#define WINDOWS 4u
 
 /* What is known of a block of code: found by its address, and counted once. */
 typedef struct block {
@@ -19,8 +20,15 @@ typedef struct block {
     bool uses_fpu;
 } block;
 
+/* Unicorn gives offsets into what was mapped. */
+typedef struct window {
+    core *owner;
+    uint32_t base;
+} window;
+
 struct core {
     uc_engine *uc;
+    window windows[WINDOWS];
     core_read read;
     core_write write;
     core_fault fault;
@@ -215,16 +223,16 @@ static bool on_unmapped(uc_engine *uc, uc_mem_type type, uint64_t address, int s
 
 static uint64_t on_read(uc_engine *uc, uint64_t offset, unsigned size, void *user)
 {
-    core *c = ((void **)user)[0];
+    const window *w = user;
     (void)uc;
-    return c->read((uint32_t)(offset + (uintptr_t)((void **)user)[1]), size);
+    return w->owner->read(w->base + (uint32_t)offset, size);
 }
 
 static void on_write(uc_engine *uc, uint64_t offset, unsigned size, uint64_t value, void *user)
 {
-    core *c = ((void **)user)[0];
+    const window *w = user;
     (void)uc;
-    c->write((uint32_t)(offset + (uintptr_t)((void **)user)[1]), size, (uint32_t)value);
+    w->owner->write(w->base + (uint32_t)offset, size, (uint32_t)value);
 }
 
 /* One word of the NVIC's sets; false where there is none. */
@@ -360,19 +368,9 @@ static void system_write(uc_engine *uc, uint64_t offset, unsigned size, uint64_t
     }
 }
 
-static void **window(core *c, uint32_t base)
-{
-    void **user = malloc(2 * sizeof *user);
-    if (user != NULL) {
-        user[0] = c;
-        user[1] = (void *)(uintptr_t)base;
-    }
-    return user;
-}
-
 core *core_open(core_read read, core_write write, core_fault fault)
 {
-    static const uint32_t windows[][2] = {
+    static const uint32_t windows[WINDOWS][2] = {
         {0x40000000u, 0x400000u}, {0x42000000u, 0x4000u}, {0x47FF0000u, 0x1000u}, {0x48000000u, 0x1000u}};
     core *c = calloc(1, sizeof *c);
     if (c == NULL) {
@@ -387,9 +385,9 @@ core *core_open(core_read read, core_write write, core_fault fault)
         free(c);
         return NULL;
     }
-    for (size_t i = 0; i < sizeof windows / sizeof windows[0]; i++) {
-        void **user = window(c, windows[i][0]);
-        uc_mmio_map(c->uc, windows[i][0], windows[i][1], on_read, user, on_write, user);
+    for (size_t i = 0; i < WINDOWS; i++) {
+        c->windows[i] = (window){c, windows[i][0]};
+        uc_mmio_map(c->uc, windows[i][0], windows[i][1], on_read, &c->windows[i], on_write, &c->windows[i]);
     }
     uc_mmio_map(c->uc, 0xE0000000u, 0x100000u, system_read, c, system_write, c);
     uc_hook hook;

@@ -3,6 +3,7 @@
 import os
 import re
 import subprocess
+import weakref
 from collections.abc import Callable
 from functools import cache, partial
 from pathlib import Path
@@ -105,11 +106,8 @@ class Processor:
         self._core = self._lib.core_open(*self._callbacks)
         if not self._core:
             raise RuntimeError("Unicorn does not start a Cortex-M4")
+        weakref.finalize(self, self._lib.core_close, self._core)
         self.now: Callable[[], int] = partial(self._lib.core_time, self._core)
-
-    def close(self) -> None:
-        """Give back the memory."""
-        self._lib.core_close(self._core)
 
     def map(self, address: int, size: int, writable: bool = True) -> None:
         """Have memory there."""

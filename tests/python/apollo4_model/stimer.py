@@ -26,19 +26,15 @@ class Stimer(Block):
 
     def __init__(self, board: "Apollo4") -> None:
         super().__init__(board)
-        self._count, self._since = 0, 0
+        self._count, self._since, self._hz = 0, 0, 0
+        self._now = self.board.cpu.now
         self._due = dict.fromkeys(COMPARES, NEVER)
         self._written = -NEVER
         for i in COMPARES:
             setattr(self, f"write_SCMPR{i}", lambda value, i=i: self._compare(i, value))
 
-    @property
-    def _hz(self) -> int:
-        config = self.words["STCFG"]
-        return 0 if config >> 30 else CLOCKS[config & 15] if config & 15 else 0
-
     def read_STTMR(self) -> int:
-        return (self._count + (self.board.cpu.now() - self._since) * self._hz // TICKS_HZ) & 0xFFFFFFFF
+        return (self._count + (self._now() - self._since) * self._hz // TICKS_HZ) & 0xFFFFFFFF
 
     def write_STTMR(self, value: int) -> None:
         self.object("STTMR", "is read-only")
@@ -48,6 +44,7 @@ class Stimer(Block):
             self.object("STCFG", f"CLKSEL = {value & 15}; the model knows 1 to 5")
         self._count = 0 if value >> 30 & 1 else self.read_STTMR()
         self._since = self.board.cpu.now()
+        self._hz = CLOCKS[value & 15] if value & 15 and not value >> 30 else 0
         self.words["STCFG"] = value
 
     def _compare(self, number: int, delta: int) -> None:
