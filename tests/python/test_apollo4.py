@@ -1,5 +1,6 @@
 """The Apollo4 image itself, as it would be flashed, on the model of its board."""
 
+import shutil
 import socket
 import subprocess
 import sys
@@ -287,6 +288,36 @@ def test_exit_restarts_the_board(double: bytes) -> None:
 def test_another_bit_rate_than_the_line_is_objected_to(fast_image: bytes) -> None:
     with pytest.raises(Objection, match=r"^UART0\.CR .* bit/s, \+[67]\d\d\.\d % off the line's 115200"):
         boot(fast_image)
+
+
+SLIPS = [
+    ("PADKEY_OPEN 0x73u", "PADKEY_OPEN 0x37u", r"^GPIO\.PINCFG\d+ .*: is written while PADKEY"),
+    ("PAD_UART0_TX_WORD 0x404u", "PAD_UART0_TX_WORD 0x403u", r"^UART0 sends while GPIO\.PINCFG60"),
+    ("DEVPWR_UART0 (1u << 9)", "DEVPWR_UART0 (1u << 8)", r"^0x4001C030 \(UART0\) is touched without power"),
+    ("LCRH_8N1_FIFO 0x70u", "LCRH_8N1_FIFO 0x78u", r"^UART0\.LCRH .*: 0x78: the line has 8 data bits"),
+    (
+        "CACHECFG_64K 0x001007E0u",
+        "CACHECFG_64K 0x001007E1u",
+        r"^CPU\.CACHECFG .*in the write that configures it",
+    ),
+    ("REG(0x4001C034u)", "REG(0x4001C048u)", r"^0x4001C048 is written: the model knows no register there"),
+]
+
+
+@pytest.mark.parametrize(("right", "wrong", "sentence"), SLIPS, ids=lambda value: value.split()[0])
+def test_a_slip_in_the_register_header_is_caught(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, right: str, wrong: str, sentence: str
+) -> None:
+    import target_apollo4
+
+    board, *shared = target_apollo4.BOARD
+    copy = shutil.copytree(ROOT / board, tmp_path / "board")
+    header = (copy / "apollo4p.h").read_text()
+    assert right in header
+    (copy / "apollo4p.h").write_text(header.replace(right, wrong))
+    monkeypatch.setattr(target_apollo4, "BOARD", [str(copy), *shared])
+    with pytest.raises(Objection, match=sentence):
+        boot(apollo4_double(tmp_path))
 
 
 HIGH = {
