@@ -36,6 +36,13 @@ static inline void interrupts_restore(uint32_t before)
 /* Write out and forget what lies in the buffers between processor and RAM, so that both see what DMA and processor have written. */
 void ram_synchronise(void);
 
+#define UART_RING_BYTES 4096u
+
+void uart_init(void);
+
+/* Wait, not for ever, until all that was written has left the chip. */
+void uart_flush(void);
+
 void uart_interrupt(void);
 void microphone_interrupt(void);
 

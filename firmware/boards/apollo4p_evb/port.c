@@ -1,4 +1,4 @@
-/* Ambiq's Apollo4 Plus evaluation board: start-up of the chip, UART0 to the debugger's serial port, time, lights, button, sleep. */
+/* Ambiq's Apollo4 Plus evaluation board: start-up of the chip, what it is, lights, button, sleep. */
 #include "port.h"
 
 #include <string.h>
@@ -6,80 +6,15 @@
 #include "apollo4p.h"
 #include "board.h"
 
-/* The build gives UART_BAUD, its divisor in 64ths UART_DIVISOR, and HIGH_PERFORMANCE. */
+/* The build gives UART_BAUD and HIGH_PERFORMANCE. */
 
-#define POLLS 100000u
-#define FLUSH_POLLS 1000u /* 32 lines are out long before; a frame of audio has no time for more */
-#define POLLS_A_BYTE 1000000u /* more than a byte takes at any rate */
-#define RING_BYTES 4096u
 #define TEXT_BYTES 96u
 #define PRESS_US 50000u /* a button chatters for less */
 
-/* Counters run freely; their difference is what the ring holds. */
-typedef struct ring {
-    volatile uint32_t in;
-    volatile uint32_t out;
-    volatile uint8_t bytes[RING_BYTES];
-} ring;
-
-volatile bool event;
-
-static ring receiving;
-static ring sending;
-static volatile uint32_t bytes_lost;
-static bool uart_on;
 static uint32_t count_from;
 static uint32_t count_of_nothing;
 static char board[TEXT_BYTES + 1u];
 static char cause[TEXT_BYTES + 1u];
-
-bool answers(const volatile uint32_t *from, uint32_t mask, uint32_t value)
-{
-    for (uint32_t polls = 0; polls < POLLS; polls++) {
-        if ((*from & mask) == value) {
-            return true;
-        }
-    }
-    return false;
-}
-
-uint32_t ticks(void)
-{
-    /* The timer has a clock of its own, and a read in mid-change may be wrong: take one that agrees with the one before. */
-    uint32_t before = STIMER_STTMR;
-    uint32_t now = STIMER_STTMR;
-    for (uint32_t tries = 0; now - before > 10u * TICKS_PER_US && tries < 8u; tries++) {
-        before = now;
-        now = STIMER_STTMR;
-    }
-    return now;
-}
-
-void wait_us(uint32_t microseconds)
-{
-    /* A poll takes more than ten cycles: the bound is for a timer that stands still. */
-    const uint32_t begin = ticks();
-    for (uint32_t polls = 0; polls < 40u * microseconds && ticks() - begin <= TICKS_PER_US * microseconds; polls++) {
-    }
-}
-
-void pad(uint32_t number, uint32_t word)
-{
-    GPIO_PADKEY = PADKEY_OPEN;
-    GPIO_PINCFG(number) = word;
-    GPIO_PADKEY = 0;
-}
-
-void ram_synchronise(void)
-{
-    __asm volatile("dsb" ::: "memory");
-    CPU_DAXICTRL = DAXICTRL_FLUSH;
-    (void)SYNC_READ;
-    for (uint32_t polls = 0; polls < FLUSH_POLLS && !(CPU_DAXICTRL & DAXICTRL_READY); polls++) {
-    }
-    CPU_DAXICTRL = DAXICTRL_INVALIDATE;
-    (void)SYNC_READ;
-}
 
 static void append(char *text, const char *more)
 {
@@ -124,58 +59,6 @@ static bool cache_init(void)
     CPU_CACHECFG &= ~CACHECFG_ID;
     CPU_CACHECFG &= ~CACHECFG_ENABLE;
     return false;
-}
-
-static void uart_init(void)
-{
-    PWRCTRL_DEVPWREN |= DEVPWR_UART0;
-    if (!answers(&PWRCTRL_DEVPWRSTATUS, DEVPWR_UART0, DEVPWR_UART0)) {
-        return; /* there is no one to tell; touching the UART would be a fault */
-    }
-    pad(PAD_UART0_TX, PAD_UART0_TX_WORD);
-    pad(PAD_UART0_RX, PAD_UART0_RX_WORD);
-    UART0_CR = 0;
-    UART0_CR = CR_24MHZ;
-    UART0_IBRD = UART_DIVISOR / 64u;
-    UART0_FBRD = UART_DIVISOR % 64u;
-    UART0_LCRH = LCRH_8N1_FIFO; /* takes over the divisors */
-    UART0_IFLS = IFLS_16_16;
-    UART0_IEC = UART_INT_ALL;
-    UART0_IER = UART_INT_RX | UART_INT_RX_TIMEOUT | UART_INT_TX | UART_INT_OVERRUN;
-    UART0_CR = CR_24MHZ | CR_ON;
-    NVIC_ENABLE(UART0_IRQ) = NVIC_BIT(UART0_IRQ);
-    uart_on = true;
-}
-
-/* With interrupts masked, or from the interrupt. The FIFO has to be filled to the brim: its interrupt is the way down to half. */
-static void transmit(void)
-{
-    while (sending.in != sending.out && !(UART0_FR & FR_TX_FULL)) {
-        UART0_DR = sending.bytes[sending.out % RING_BYTES];
-        sending.out++;
-    }
-}
-
-void uart_interrupt(void)
-{
-    UART0_IEC = UART0_MIS;
-    while (!(UART0_FR & FR_RX_EMPTY)) {
-        const uint32_t word = UART0_DR;
-        if (word & DR_OVERRUN) {
-            bytes_lost++; /* at least one in front of this */
-        }
-        if (word & DR_BREAK) {
-            continue; /* the line was held, as by a host that opens it: no byte */
-        }
-        if (receiving.in - receiving.out < RING_BYTES) {
-            receiving.bytes[receiving.in % RING_BYTES] = (uint8_t)word;
-            receiving.in++;
-        } else {
-            bytes_lost++;
-        }
-    }
-    transmit();
-    event = true;
 }
 
 static bool time_init(void)
@@ -238,7 +121,7 @@ const port_facts *port_init(void)
     static port_facts facts = {
         .board = board,
         .reset_cause = cause,
-        .receive_bytes = RING_BYTES,
+        .receive_bytes = UART_RING_BYTES,
         .line_hz = UART_BAUD,
         .unit = PORT_CYCLES,
     };
@@ -268,32 +151,6 @@ const port_facts *port_init(void)
     return &facts;
 }
 
-size_t port_read(uint8_t *bytes, size_t capacity)
-{
-    size_t count = 0;
-    while (count < capacity && receiving.in != receiving.out) {
-        bytes[count++] = receiving.bytes[receiving.out % RING_BYTES];
-        receiving.out++;
-    }
-    return count;
-}
-
-size_t port_write(const uint8_t *bytes, size_t count)
-{
-    if (!uart_on) {
-        return count; /* into nothing, so that a fault before the UART is on ends in its reset */
-    }
-    size_t taken = 0;
-    while (taken < count && sending.in - sending.out < RING_BYTES) {
-        sending.bytes[sending.in % RING_BYTES] = bytes[taken++];
-        sending.in++;
-    }
-    const uint32_t before = interrupts_mask();
-    transmit();
-    interrupts_restore(before);
-    return taken;
-}
-
 void port_wait(void)
 {
     /* An interrupt between the look and the sleep stays pending, and ends the sleep at once. */
@@ -304,11 +161,6 @@ void port_wait(void)
     }
     event = false;
     __asm volatile("cpsie i\nisb" ::: "memory");
-}
-
-uint32_t port_bytes_lost(void)
-{
-    return bytes_lost;
 }
 
 void port_count_begin(void)
@@ -353,17 +205,7 @@ void port_exit(int status)
 {
     (void)status; /* nobody is there to take it */
     (void)interrupts_mask();
-    if (uart_on) {
-        /* The last words have to leave the chip before the reset. */
-        uint32_t left = sending.in - sending.out + 1u;
-        for (uint32_t polls = 0; polls < POLLS_A_BYTE && (left || (UART0_FR & (FR_BUSY | FR_TX_EMPTY)) != FR_TX_EMPTY); polls++) {
-            transmit();
-            if (sending.in - sending.out != left) {
-                left = sending.in - sending.out;
-                polls = 0;
-            }
-        }
-    }
+    uart_flush();
     __asm volatile("dsb" ::: "memory");
     AIRCR = AIRCR_RESET;
     for (;;) {
