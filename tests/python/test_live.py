@@ -27,7 +27,7 @@ from board_doubles import (
     compile_c,
     corrupt_bytes,
     double_image,
-    drop_chunks,
+    drop_bytes,
     noise,
     running,
     small_firmware,
@@ -172,7 +172,7 @@ def order(firmware: tuple[str, Path, Path], tmp_path: Path, monkeypatch: pytest.
     board, image, table = firmware
     monkeypatch.setattr(streaming, "MODELS", table.parent)
     monkeypatch.setattr(live, "MODELS", table.parent)
-    sound = (0.2 * np.random.default_rng(3).standard_normal(16000)).clip(-1, 0.999)
+    sound = (0.2 * np.random.default_rng(3).standard_normal(64000)).clip(-1, 0.999)
     soundfile.write(tmp_path / "room.wav", sound, 16000, subtype="PCM_16")
     return Order(
         board,
@@ -246,7 +246,7 @@ def test_a_bad_line_is_counted(order: Order, monkeypatch: pytest.MonkeyPatch) ->
     @contextmanager
     def bad_line(*arguments: Any) -> Iterator[Port]:
         with open_board(*arguments) as port:
-            yield FaultyPort(port, to_host=drop_chunks, to_board=corrupt_bytes, seed=4)
+            yield FaultyPort(port, to_host=drop_bytes, to_board=corrupt_bytes, seed=4)
 
     monkeypatch.setattr(live, "open_board", bad_line)
     live.run(order)
