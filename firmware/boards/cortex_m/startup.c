@@ -11,15 +11,15 @@ int main(void);
 extern uint32_t data_load[], data_begin[], data_end[], bss_begin[], bss_end[], stack_bottom[], fault_stack_top[];
 
 #define VTOR (*(volatile uint32_t *)0xE000ED08u)
-#define CPACR (*(volatile uint32_t *)0xE000ED88u)
 #define CFSR (*(volatile uint32_t *)0xE000ED28u)
 #define HFSR (*(volatile uint32_t *)0xE000ED2Cu)
 #define MMFAR (*(volatile uint32_t *)0xE000ED34u)
 #define BFAR (*(volatile uint32_t *)0xE000ED38u)
 
 /*
- * Whatever ran before (a boot loader, a debugger) may have left another stack. Paints the whole stack before anything uses it.
- * Interrupts stay masked until the port wants them.
+ * Whatever ran before (a boot loader, a debugger) may have left another stack. Paints the whole stack before anything uses it, and
+ * turns on FPU and Helium before any C: the image is built for the hard-float ABI, and a compiler may use their registers anywhere,
+ * in the entry of a function too. Interrupts stay masked until the port wants them.
  */
 __attribute__((naked)) void reset(void)
 {
@@ -32,15 +32,18 @@ __attribute__((naked)) void reset(void)
         "1: str r2, [r0], #4\n"
         "cmp r0, r1\n"
         "blo 1b\n"
+        "ldr r0, =0xE000ED88\n" /* CPACR */
+        "ldr r1, [r0]\n"
+        "orr r1, r1, #0xF00000\n"
+        "str r1, [r0]\n"
+        "dsb\n"
+        "isb\n"
         "b start\n");
 }
 
 __attribute__((used)) static void start(void)
 {
     VTOR = (uint32_t)(uintptr_t)vectors;
-    /* The image is built for the hard-float ABI, so the compiler may use the registers of the FPU, and of Helium. */
-    CPACR |= 0xFu << 20;
-    __asm volatile("dsb\nisb");
     const uint32_t *load = data_load;
     for (uint32_t *at = data_begin; at < data_end; at++) {
         *at = *load++;
