@@ -140,7 +140,7 @@ def test_the_microphone_live_equals_the_library_here(fast_image: bytes) -> None:
     port = boot(fast_image, baud=921600, microphone=samples)
     link = Link(port)
     hello = link.hello()
-    both = link.live(hello, RAW | ENHANCED, Packing.PCM16, Settings(), lambda hop: hop.hop < 100)
+    both = link.live(hello, RAW | ENHANCED, Packing.PCM16, Settings(), lambda hop: hop.hop < 30)
     compared = 160 * len(both.hops)
     assert live.differing_samples(hello, both, Settings(), TableEnhancer(TABLE)) == (0, compared)
     heard = live.placed(hello, both, RAW)
@@ -181,12 +181,12 @@ def test_button_and_lights(double: bytes, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.__name__)
 def test_what_a_bad_line_loses_is_counted(double: bytes, fault: Fault) -> None:
-    port, samples = boot(double), noise(150)
+    port, samples = boot(double), noise(100)
     bad = FaultyPort(port, fault, fault)
     link = Link(bad, timeout=0.3, tries=20)
     streamed = link.stream(link.hello(), samples)
     stats = streamed.stats
-    assert stats.next_hop == stats.hops == 150
+    assert stats.next_hop == stats.hops == 100
     assert stats.lost == streamed.silenced.sum()
     heard = samples.reshape(-1, 160).copy()
     heard[streamed.silenced] = 0
