@@ -1,6 +1,7 @@
 /*
  * Speech enhancement over the link: the host sends hops of audio and the board sends them back enhanced, or the board takes them
- * from its microphone and sends what it hears and makes of it. The model is the build's choice: MODEL_HEADER, MODEL, MODEL_HOP and MODEL_STATE_BYTES name what the generated file offers.
+ * from its microphone and sends what it hears and makes of it. The model is the build's choice: MODEL_HEADER, MODEL, MODEL_HOP
+ * and MODEL_STATE_BYTES name what the generated file offers.
  */
 #include <string.h>
 

@@ -3,10 +3,10 @@
 #define NNSP_LAYOUT_H
 
 /*
- * Rows (outputs) of a layer stand in groups of four, padded with rows of zeros: for every eight columns (inputs) one NNSP_BLOCK of 32
- * weights, row by row, padded with columns of zeros; then one NNSP_ROWS. An LSTM has the blocks of the input matrix, those
- * of the recurrent matrix, and one NNSP_GATES. A generated file names every piece by its macro, so each target puts the bytes
- * where its kernels want them, at compile time, from the same file.
+ * Rows (outputs) of a layer stand in groups of four, padded with rows of zeros: for every eight columns (inputs) one
+ * NNSP_BLOCK of 32 weights, row by row, padded with columns of zeros; then one NNSP_ROWS. An LSTM has the blocks of the
+ * input matrix, those of the recurrent matrix, and one NNSP_GATES. A generated file names every piece by its macro, so each
+ * target puts the bytes where its kernels want them, at compile time, from the same file.
  */
 #define NNSP_GROUP_ROWS 4
 #define NNSP_BLOCK_COLS 8
@@ -14,7 +14,7 @@
 #define NNSP_ROWS_WORDS 6
 #define NNSP_GATES_WORDS 8
 
-/* Cortex-M4 and its like: pairs of rows in 16-bit lanes, see docs/kernels.md. NNSP_PORTABLE keeps to the plain order and to plain C. */
+/* Cortex-M4 and its like: pairs of rows in 16-bit lanes, docs/kernels.md. NNSP_PORTABLE keeps to plain order and plain C. */
 #if defined(__ARM_FEATURE_DSP) && !defined(__ARM_FEATURE_MVE) && !defined(NNSP_PORTABLE)
 #define NNSP_ROW_PAIRS
 #endif

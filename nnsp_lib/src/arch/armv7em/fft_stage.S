@@ -1,6 +1,6 @@
 /*
- * Stages for a distance q of a butterfly's points that is known here: two pointers, a count and eleven words of data are all that a Cortex-M4
- * has, so every address must be an immediate offset; compilers spill.
+ * Stages for a distance q of a butterfly's points that is known here: two pointers, a count and eleven words of data are
+ * all that a Cortex-M4 has, so every address must be an immediate offset; compilers spill.
  */
     .syntax unified
     .thumb

@@ -39,8 +39,8 @@
 .endm
 
 /*
- * The first block of a group starts the sums. 2 * 32639 * 32768 < 2^31: no SMUAD overflows. Its first half is loaded by LDM: one cycle more, four
- * instructions fewer.
+ * The first block of a group starts the sums. 2 * 32639 * 32768 < 2^31: no SMUAD overflows. Its first half is loaded by
+ * LDM: one cycle more, four instructions fewer.
  */
 .macro first_block
     ldm     r0!, {r2-r5}
@@ -88,8 +88,10 @@
     b       \name\()_begin
 .endm
 
-/* Frame words from \at: the vector in r2, where its first pass is entered, its value when the last begins. Sets \more in r1 for passes
-   behind the first. r6: columns; spoils r2, r6-r9. */
+/*
+ * Frame words from \at: the vector in r2, where its first pass is entered, its value when the last begins. Sets \more in r1
+ * for passes behind the first. r6: columns; spoils r2, r6-r9.
+ */
 .macro plan name, at, more
     str     r2, [sp, #\at]
     add     r6, r6, #7
@@ -193,8 +195,8 @@ matvec_done:
     .size nnsp_matvec_s8_s16, . - nnsp_matvec_s8_s16
 
 /*
- * One gate. acc * m + rec * n has 48 bits: its upper 32 are those of the two products and the carry of their lower halves. r2: shift
- * - 16, r3: rounding, r6: two multipliers, r7: two recurrent ones.
+ * One gate. acc * m + rec * n has 48 bits: its upper 32 are those of the two products and the carry of their lower halves.
+ * r2: shift - 16, r3: rounding, r6: two multipliers, r7: two recurrent ones.
  */
 .macro gate acc, rec, half
     smulb\half  r12, \acc, r6

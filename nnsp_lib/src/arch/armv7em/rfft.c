@@ -12,8 +12,8 @@ static inline void windowed(const int16_t *x, const int16_t *window, unsigned sh
 }
 
 /*
- * Window, bit reversal and first stage of n = 2^log2n points, log2n even. Bit reversal puts points k, k + n/2, k + n/4, k + 3n/4 side
- * by side. At most the last of the four may be behind the window.
+ * Window, bit reversal and first stage of n = 2^log2n points, log2n even. Bit reversal puts points k, k + n/2, k + n/4, k +
+ * 3n/4 side by side. At most the last of the four may be behind the window.
  */
 static void window_quads(const int16_t *x, const int16_t *window, unsigned size, unsigned shift, int32_t *z, unsigned log2n)
 {
