@@ -2,7 +2,6 @@
 
 #include <string.h>
 
-#include "arithmetic.h"
 #include "crc32.h"
 #include "kernels.h"
 #include "transform.h"

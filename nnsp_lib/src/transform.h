@@ -32,6 +32,32 @@ static inline void nnsp_butterfly4(int32_t *z, unsigned q, const int32_t a[2], c
     z[6 * q + 1] = nnsp_add32(s1[1], s3[0]);
 }
 
+/* The first stage where log2(n) is odd: two points each. */
+static inline void nnsp_radix2_stage(int32_t *z, unsigned n)
+{
+    for (const int32_t *end = z + 2 * n; z < end; z += 4) {
+        const int32_t a[2] = {z[0], z[1]}, b[2] = {z[2], z[3]};
+        nnsp_butterfly2(z, a, b);
+    }
+}
+
+/* One butterfly of a radix-4 stage in place; w: its twiddle in the first of three runs of q. */
+static inline void nnsp_radix4(int32_t *z, unsigned q, const int32_t *w)
+{
+    const int32_t a[2] = {z[0] >> 1, z[1] >> 1};
+    int32_t b[2], c[2], d[2];
+    nnsp_rotate32(z + 2 * q, w + 2 * q, c);
+    nnsp_rotate32(z + 4 * q, w, b);
+    nnsp_rotate32(z + 6 * q, w + 4 * q, d);
+    nnsp_butterfly4(z, q, a, c, b, d);
+}
+
+/* Gain of a bin, Q15: floor where mask is 0. */
+static inline int32_t nnsp_mask_gain(int32_t mask, int32_t floor)
+{
+    return floor + ((mask * (32768 - floor)) >> 15);
+}
+
 /* First twiddled stage's distance of points; every other is four times the one before. */
 static inline unsigned nnsp_first_distance(unsigned log2n)
 {

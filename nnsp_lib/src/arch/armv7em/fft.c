@@ -6,12 +6,7 @@
 static void far_stage(int32_t *z, unsigned q, const int32_t *w)
 {
     for (const int32_t *end = z + 2 * q; z < end; z += 2, w += 2) {
-        const int32_t a[2] = {z[0] >> 1, z[1] >> 1};
-        int32_t b[2], c[2], d[2];
-        nnsp_rotate32(z + 2 * q, w + 2 * q, c);
-        nnsp_rotate32(z + 4 * q, w, b);
-        nnsp_rotate32(z + 6 * q, w + 4 * q, d);
-        nnsp_butterfly4(z, q, a, c, b, d);
+        nnsp_radix4(z, q, w);
     }
 }
 
@@ -36,10 +31,7 @@ void nnsp_fft_s32(int32_t *z, unsigned log2n, const int32_t *twiddle)
     if (log2n % 2 == 0) {
         nnsp_fft_quads(z, n);
     } else {
-        for (int32_t *p = z; p < z + 2 * n; p += 4) {
-            const int32_t a[2] = {p[0], p[1]}, b[2] = {p[2], p[3]};
-            nnsp_butterfly2(p, a, b);
-        }
+        nnsp_radix2_stage(z, n);
     }
     nnsp_fft_stages(z, log2n, twiddle);
 }

@@ -53,7 +53,7 @@ void nnsp_rfft_s32(const int16_t *x, const int16_t *window, unsigned size, unsig
 /* One bin of nnsp_mask_s32 with a shift of 16. */
 static inline void masked(const int32_t *z, int32_t mask, int32_t floor, int32_t y[2])
 {
-    const int32_t gain = floor + ((mask * (32768 - floor)) >> 15);
+    const int32_t gain = nnsp_mask_gain(mask, floor);
     y[0] = nnsp_mulw32(z[0], gain);
     y[1] = nnsp_mulw32(z[1], gain);
 }

@@ -5,10 +5,7 @@ void nnsp_fft_s32(int32_t *z, unsigned log2n, const int32_t *twiddle)
 {
     const unsigned n = 1u << log2n;
     if (log2n % 2 == 1) {
-        for (int32_t *p = z; p < z + 2 * n; p += 4) {
-            const int32_t a[2] = {p[0], p[1]}, b[2] = {p[2], p[3]};
-            nnsp_butterfly2(p, a, b);
-        }
+        nnsp_radix2_stage(z, n);
     } else {
         for (int32_t *p = z; p < z + 2 * n; p += 8) {
             const int32_t a[2] = {p[0], p[1]}, c[2] = {p[2], p[3]}, b[2] = {p[4], p[5]}, d[2] = {p[6], p[7]};
@@ -18,14 +15,7 @@ void nnsp_fft_s32(int32_t *z, unsigned log2n, const int32_t *twiddle)
     for (unsigned q = nnsp_first_distance(log2n); q < n; twiddle += 6 * q, q *= 4) {
         for (unsigned base = 0; base < n; base += 4 * q) {
             for (unsigned j = 0; j < q; j++) {
-                int32_t *p = z + 2 * (base + j);
-                const int32_t *w = twiddle + 2 * j;
-                const int32_t a[2] = {p[0] >> 1, p[1] >> 1};
-                int32_t b[2], c[2], d[2];
-                nnsp_rotate32(p + 2 * q, w + 2 * q, c);
-                nnsp_rotate32(p + 4 * q, w, b);
-                nnsp_rotate32(p + 6 * q, w + 4 * q, d);
-                nnsp_butterfly4(p, q, a, c, b, d);
+                nnsp_radix4(z + 2 * (base + j), q, twiddle + 2 * j);
             }
         }
     }

@@ -1,5 +1,5 @@
-#include "arithmetic.h"
 #include "kernels.h"
+#include "transform.h"
 
 void nnsp_window_s16(const int16_t *x, const int16_t *window, unsigned size, unsigned shift, int32_t *z, unsigned log2n)
 {
@@ -82,17 +82,16 @@ void nnsp_split_inverse_s32(int32_t *z, unsigned log2n, const int32_t *twiddle)
 
 void nnsp_mask_s32(int32_t *z, const int16_t *mask, unsigned bins, unsigned floor, unsigned shift)
 {
-    const int32_t least = (int32_t)floor, range = 32768 - least;
     if (shift == 16) { /* the usual one, and one instruction where there is a SMULWB */
         for (unsigned k = 0; k < bins; k++, z += 2) {
-            const int32_t gain = least + ((mask[k] * range) >> 15), re = z[0], im = z[1];
+            const int32_t gain = nnsp_mask_gain(mask[k], (int32_t)floor), re = z[0], im = z[1];
             z[0] = nnsp_mulw32(re, gain);
             z[1] = nnsp_mulw32(im, gain);
         }
         return;
     }
     for (unsigned k = 0; k < bins; k++, z += 2) {
-        const int32_t gain = least + ((mask[k] * range) >> 15);
+        const int32_t gain = nnsp_mask_gain(mask[k], (int32_t)floor);
         z[0] = nnsp_narrow32(((int64_t)z[0] * gain) >> shift);
         z[1] = nnsp_narrow32(((int64_t)z[1] * gain) >> shift);
     }
