@@ -49,6 +49,16 @@ def test_any_step_alone_equals_the_same_step_in_a_run(list_path: Path) -> None:
         assert np.array_equal(made[0], expected[0]) and np.array_equal(made[1], expected[1])
 
 
+def test_workers_share_the_rows_of_a_batch(list_path: Path) -> None:
+    mixer = Mixer.open(list_path, 7, FULL)
+    whole = mixer.batch(1, 2, 5, 1.0)
+    for worker in range(2):
+        for part, every in zip(mixer.batch(1, 2, 5, 1.0, worker, 2), whole, strict=True):
+            assert np.array_equal(part, every[worker::2])
+    ahead = next(iter(mixing.prefetch(mixer, 1, [2], 5, 1.0, worker=1, workers=2)))
+    assert np.array_equal(ahead[0], whole[0][1::2])
+
+
 def test_seed_epoch_step_and_row_all_matter(list_path: Path) -> None:
     mixer = Mixer.open(list_path, 7, FULL)
     rows = [mixer.row(*place, 16000).noisy for place in [(0, 0, 0), (1, 0, 0), (0, 1, 0), (0, 0, 1)]]

@@ -169,23 +169,32 @@ class Mixer:
         return cls(corpus.load(list_path), seed, settings)
 
     def batch(
-        self, epoch: int, step: int, batch_size: int, seconds: float
+        self, epoch: int, step: int, batch_size: int, seconds: float, worker: int = 0, workers: int = 1
     ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int32]]:
-        """All rows of one step; the same arguments give the same samples, in any order of calls.
+        """The rows of one step; the same arguments give the same samples, in any order of calls.
+
+        Parameters
+        ----------
+        epoch, step : int
+        batch_size : int
+            Rows of all workers together.
+        seconds : float
+        worker, workers : int
+            Make every `workers`-th row from row `worker` on; a single worker makes them all.
 
         Returns
         -------
-        noisy, clean : float32[batch_size, seconds * 16000] in [-1, 1)
-        valid : int32[batch_size]
+        noisy, clean : float32[rows, seconds * 16000] in [-1, 1)
+        valid : int32[rows]
             Samples of each row that are sound and not padding (here: all).
         """
-        samples = round(seconds * RATE)
-        noisy = np.empty((batch_size, samples), np.float32)
-        clean = np.empty((batch_size, samples), np.float32)
-        for row in range(batch_size):
+        samples, rows = round(seconds * RATE), range(worker, batch_size, workers)
+        noisy = np.empty((len(rows), samples), np.float32)
+        clean = np.empty((len(rows), samples), np.float32)
+        for place, row in enumerate(rows):
             mixture = self.row(epoch, step, row, samples)
-            noisy[row], clean[row] = mixture.noisy, mixture.clean
-        return noisy, clean, np.full(batch_size, samples, np.int32)
+            noisy[place], clean[place] = mixture.noisy, mixture.clean
+        return noisy, clean, np.full(len(rows), samples, np.int32)
 
     def row(self, epoch: int, step: int, row: int, samples: int) -> Mixture:
         """One mixture of `samples` samples."""
@@ -324,7 +333,14 @@ class Mixer:
 
 
 def prefetch(
-    mixer: Mixer, epoch: int, steps: Sequence[int], batch_size: int, seconds: float, threads: int = 2
+    mixer: Mixer,
+    epoch: int,
+    steps: Sequence[int],
+    batch_size: int,
+    seconds: float,
+    threads: int = 2,
+    worker: int = 0,
+    workers: int = 1,
 ) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int32]]]:
     """Batches of the steps in order, the next ones being made meanwhile.
 
@@ -335,7 +351,7 @@ def prefetch(
         waiting: list[Future[tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int32]]]] = []
         try:
             for step in steps:
-                waiting.append(pool.submit(mixer.batch, epoch, step, batch_size, seconds))
+                waiting.append(pool.submit(mixer.batch, epoch, step, batch_size, seconds, worker, workers))
                 if len(waiting) > ahead:
                     yield waiting.pop(0).result()
             while waiting:
