@@ -7,8 +7,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "py_tools"))
 
+import candidates  # noqa: E402
 import report  # noqa: E402
-from measure import measure  # noqa: E402
+from measure import CANDIDATES, FIRMWARE, measure, models_of, speech  # noqa: E402
 from nnsp.cli import run  # noqa: E402
 from nnsp.device.boards import MACHINES  # noqa: E402
 from nnsp.errors import UserError  # noqa: E402
@@ -19,6 +20,14 @@ BUDGET = ROOT / "bench" / "budget.json"
 def main() -> None:
     """Read the arguments, measure and print."""
     parser = argparse.ArgumentParser(prog="./nnsp bench", description=__doc__, allow_abbrev=False)
+    parser.add_argument(
+        "--nn_arch",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="TXT",
+        help="measure these networks too, with random weights: no training needed",
+    )
     parser.add_argument(
         "--json",
         type=Path,
@@ -34,12 +43,20 @@ def main() -> None:
         "--update", action="store_true", help=f"make today's figures {BUDGET.relative_to(ROOT)}"
     )
     arguments = parser.parse_args()
+    if arguments.nn_arch and (arguments.check or arguments.update):
+        raise UserError("--nn_arch does not go with --check or --update: the budget is of what comes along")
     old = report.read(arguments.compare) if arguments.compare else None
 
     def say(what: str) -> None:
         print(f"bench: {what}", file=sys.stderr)
 
-    measured = [measure(target, portable, say) for target in MACHINES for portable in (False, True)]
+    folders = [FIRMWARE]
+    if arguments.nn_arch:
+        taken = [arch for _, arch, _ in models_of(FIRMWARE)]
+        candidates.write(arguments.nn_arch, CANDIDATES, speech(), taken)
+        folders.append(CANDIDATES)
+    kinds = [(target, portable) for target in MACHINES for portable in (False, True)]
+    measured = [measure(target, portable, say, folders) for target, portable in kinds]
     report.check_agreement(measured)
     print(report.markdown(measured) if arguments.markdown else report.text(measured))
     figures = report.figures(measured)

@@ -7,7 +7,7 @@ import struct
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +20,9 @@ from nnsp.device.boards import MACHINES, ROOT
 from nnsp.errors import UserError
 from nnsp.files import written
 from nnsp.signal import audio
+
+FIRMWARE, CANDIDATES = ROOT / "firmware" / "models", ROOT / "build" / "bench" / "candidates"
+"""Folders of generated tables: those that come along, and those of ./nnsp bench --nn_arch."""
 
 TIMED = "qemu_m4"
 """The target whose cycles `cycles_m4` estimates."""
@@ -81,7 +84,9 @@ class Measured:
         return self.target + "_portable" * self.portable
 
 
-def measure(target: str, portable: bool, say: Callable[[str], None]) -> Measured:
+def measure(
+    target: str, portable: bool, say: Callable[[str], None], folders: Sequence[Path] = (FIRMWARE,)
+) -> Measured:
     """Build and run one image.
 
     Parameters
@@ -92,6 +97,8 @@ def measure(target: str, portable: bool, say: Callable[[str], None]) -> Measured
         With the portable C kernels instead of the target's own.
     say : callable
         Takes what is going on.
+    folders : sequence of Path
+        Where the models' tables are, `FIRMWARE` first.
 
     Raises
     ------
@@ -100,7 +107,7 @@ def measure(target: str, portable: bool, say: Callable[[str], None]) -> Measured
     """
     name = target + "_portable" * portable
     say(f"{name}: building")
-    image = build(target, portable)
+    image = build(target, portable, folders)
     say(f"{name}: running")
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
@@ -111,7 +118,7 @@ def measure(target: str, portable: bool, say: Callable[[str], None]) -> Measured
     timing = Timing(binutils("objdump", "-d", image)) if target == TIMED else None
     linked = linked_sections(image.with_suffix(".map").read_text())
     library = [each for each in linked if "nnsp_lib/" in each.object]
-    models = {f"frame_{arch}": (stem, state) for stem, arch, state in shipped_models()}
+    models = {f"frame_{arch}": (stem, state) for folder in folders for stem, arch, state in models_of(folder)}
     graphs = {(ROOT / each.object).with_suffix(".ci") for each in library}
     return Measured(
         target=target,
@@ -128,16 +135,16 @@ def measure(target: str, portable: bool, say: Callable[[str], None]) -> Measured
     )
 
 
-def build(target: str, portable: bool) -> Path:
+def build(target: str, portable: bool, folders: Sequence[Path] = (FIRMWARE,)) -> Path:
     """Give the path of the bench's image, made anew where its sources have changed."""
     command = [sys.executable, "-m", "SCons", "-Q", "-s", f"-j{os.cpu_count()}", f"--directory={ROOT}"]
-    done = subprocess.run(
-        [*command, f"target={target}", f"portable={int(portable)}", "bench"], capture_output=True, text=True
-    )
+    more = ",".join(str(folder.relative_to(ROOT)) for folder in folders[1:])
+    command += [f"target={target}", f"portable={int(portable)}", f"bench_models={more}", "bench"]
+    done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         said = (done.stdout + done.stderr).strip()
         raise UserError(f"the bench for {target} does not build: {said.removeprefix('scons: ')}")
-    return ROOT / "build" / (target + "_portable" * portable) / "bench.elf"
+    return ROOT / "build" / (target + "_portable" * portable) / ("bench_more.elf" if more else "bench.elf")
 
 
 def speech() -> NDArray[np.int16]:
@@ -147,10 +154,10 @@ def speech() -> NDArray[np.int16]:
     return samples
 
 
-def shipped_models() -> list[tuple[str, str, int]]:
-    """Stem, architecture and bytes of state of every generated table."""
+def models_of(folder: Path) -> list[tuple[str, str, int]]:
+    """Stem, architecture and bytes of state of every generated table in a folder."""
     models = []
-    for path in sorted((ROOT / "firmware/models").glob("def_nn*_*.h")):
+    for path in sorted(folder.glob("def_nn*_*.h")):
         text = path.read_text()
         arch, state = re.search(r'_ARCH "(\w+)"', text), re.search(r"_STATE_BYTES (\d+)", text)
         if arch and state:

@@ -4,15 +4,14 @@ import glob
 import os
 
 
-def models():
-    """Stems of all generated tables, def_nn<id>_<name>."""
-    return sorted(
-        os.path.splitext(os.path.basename(path))[0] for path in glob.glob("firmware/models/def_nn*_*.c")
-    )
+def tables(folder):
+    """Paths of all generated tables in a folder, def_nn<id>_<name>.c."""
+    return sorted(glob.glob(f"{folder}/def_nn*_*.c"))
 
 
-def models_header(stems):
+def models_header(paths):
     """Text of models.h: every model's symbol, bytes of state and architecture."""
+    stems = [os.path.splitext(os.path.basename(path))[0] for path in paths]
     symbols = [stem.removeprefix("def_") for stem in stems]
     lines = [f'#include "{stem}.h"' for stem in stems]
     rows = [f"    MODEL({symbol}, {symbol.upper()}_STATE_BYTES, {symbol.upper()}_ARCH)" for symbol in symbols]
@@ -20,18 +19,24 @@ def models_header(stems):
 
 
 def add(env, folder, objects, table, compile_c):
-    """Alias bench. objects: library, board and the model in `table`; compile_c makes an object of another model's."""
+    """Alias bench. objects: library, board and the model in `table`; compile_c makes an object of another model's.
+
+    With bench_models=<folder> its tables come behind the firmware's, and the image is bench_more.elf.
+    """
 
     def write(target, source, env):
         with open(str(target[0]), "w") as file:
             file.write(source[0].get_text_contents())
 
-    header = env.Command(f"{folder}/bench/models.h", env.Value(models_header(models())), write)
-    path = [*env["CPPPATH"], "bench", f"{folder}/bench"]
-    cases = env.Object(f"{folder}/bench/cases.o", "bench/cases.c", CPPPATH=path)
+    more = env["bench_models"]
+    name = "bench_more" if more else "bench"
+    paths = [*tables("firmware/models"), *(tables(more) if more else [])]
+    header = env.Command(f"{folder}/{name}/models.h", env.Value(models_header(paths)), write)
+    env = env.Clone(CPPPATH=[*env["CPPPATH"], "bench", f"{folder}/{name}", *([more] if more else [])])
+    cases = env.Object(f"{folder}/{name}/cases.o", "bench/cases.c")
     env.Depends(cases, header)
-    others = [f"firmware/models/{stem}.c" for stem in models() if stem not in table]
-    image = env.Program(f"{folder}/bench", [*objects, *map(compile_c, others), cases])
+    others = [compile_c(path) for path in paths if path != table]
+    image = env.Program(f"{folder}/{name}", [*objects, *others, cases])
     env.Depends(image, env.Glob("firmware/boards/*/*.ld"))
-    env.SideEffect(f"{folder}/bench.map", image)
+    env.SideEffect(f"{folder}/{name}.map", image)
     env.Alias("bench", image)

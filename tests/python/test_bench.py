@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import candidates
 import cycles_m4
 import measure
 import report
@@ -198,6 +199,36 @@ def test_frames_agree_with_the_clock_of_the_emulator(measured: list[measure.Meas
     assert abs(work.max() - case.worst_instructions) <= 20
 
 
+CANDIDATE = """
+input_neurons {inputs}
+dropprob 0
+layer_type lstm
+layer_neurons 20
+layer_type fc
+layer_neurons 257
+activation sigmoid
+"""
+
+
+def test_a_network_that_nobody_has_trained(measured: list[measure.Measured], tmp_path: Path) -> None:
+    texts = [tmp_path / "def_mel.txt", tmp_path / "def_pspec.txt"]
+    for path, inputs in zip(texts, (30, 257), strict=True):
+        path.write_text(CANDIDATE.format(inputs=inputs))
+    candidates.write(texts, measure.CANDIDATES, measure.speech(), ["other"])
+    more = measure.measure("qemu_m4", False, print, [measure.FIRMWARE, measure.CANDIDATES])
+    assert more.cases.keys() - measured[0].cases.keys() == {
+        f"{part}_{name}" for part in ("frame", "network") for name in ("mel", "pspec")
+    }
+    for name, inputs in (("mel", 30), ("pspec", 257)):
+        case = more.cases[f"frame_{name}"]
+        assert case.macs == 80 * (inputs + 20) + 20 * 257
+        assert case.cycles is not None and case.cycles > case.instructions > case.macs
+        assert len(set(case.checksums)) > 50  # not silence
+        assert more.tables[f"frame_{name}"] > case.macs
+    with pytest.raises(UserError, match=r"def_mel\.txt: two networks mel; give the text a name of its own"):
+        candidates.write(texts, measure.CANDIDATES, measure.speech(), ["mel"])
+
+
 def test_tables(measured: list[measure.Measured]) -> None:
     text = report.text(measured)
     row = next(line for line in text.splitlines() if line.startswith("fc_72_288"))
@@ -237,11 +268,19 @@ def test_figures_survive_their_file(tmp_path: Path, figures: Figures) -> None:
             report.read(path)
 
 
-def test_what_the_command_says_to_a_slip(tmp_path: Path) -> None:
-    command = [sys.executable, str(ROOT / "bench" / "bench.py"), f"--compare={tmp_path / 'none.json'}"]
-    done = subprocess.run(command, capture_output=True, text=True)
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--compare=none.json"], r"none\.json: cannot be read: No such file or directory; .*"),
+        (["--nn_arch", "none.txt"], r"none\.txt: .*"),
+        (["--nn_arch", "none.txt", "--update"], "--nn_arch does not go with --check or --update: .*"),
+    ],
+)
+def test_what_the_command_says_to_a_slip(tmp_path: Path, arguments: list[str], sentence: str) -> None:
+    command = [sys.executable, str(ROOT / "bench" / "bench.py"), *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
     assert done.returncode == 1
-    assert re.fullmatch(r"bench: \S+none\.json: cannot be read: No such file or directory; .*\n", done.stderr)
+    assert re.fullmatch(f"bench: {sentence}\n", done.stderr)
 
 
 def test_a_qemu_that_takes_no_plugin(tmp_path: Path, program: Path, monkeypatch: pytest.MonkeyPatch) -> None:
