@@ -109,13 +109,15 @@ class Trained:
         return frontend.synthesise(fe, re * gain, im * gain)
 
 
-def load(nn_arch: Path | str, epoch_loaded: str | int, models_dir: Path | str | None = None) -> Trained:
+def load(
+    nn_arch: Arch | Path | str, epoch_loaded: str | int, models_dir: Path | str | None = None
+) -> Trained:
     """Load a trained network.
 
     Parameters
     ----------
-    nn_arch : path
-        Its text.
+    nn_arch : Arch or path
+        The network or its text.
     epoch_loaded : 'latest' or number
     models_dir : path, optional
         As `find_folder` takes it.
@@ -125,7 +127,7 @@ def load(nn_arch: Path | str, epoch_loaded: str | int, models_dir: Path | str | 
     UserError
         There is no such epoch, or it was trained with another text.
     """
-    arch = arch_text.load(nn_arch)
+    arch = nn_arch if isinstance(nn_arch, Arch) else arch_text.load(nn_arch)
     folder = find_folder(models_dir, arch)
     epoch = folder.find(str(epoch_loaded))
     folder.check()
