@@ -12,9 +12,7 @@ from nnsp.errors import UserError
 from nnsp.signal import audio, levels
 from sounds import make_list
 
-PLAIN = Settings(
-    reverb_prob=0, colour_prob=0, speed_prob=0, noise_only_prob=0, clean_only_prob=0, second_noise_prob=0
-)
+PLAIN = Settings.plain()
 FULL = replace(PLAIN, reverb_prob=0.5, colour_prob=0.5, speed_prob=0.5, second_noise_prob=0.5)
 
 

@@ -1,6 +1,7 @@
 """Noisy speech and its clean target, made while training: any row of any step follows from the seed."""
 
 import json
+import math
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -10,9 +11,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import fft
 
-from nnsp.data import corpus, rooms
+from nnsp.data import corpus, filters, noises, rooms
 from nnsp.data.corpus import Clip, Corpus
 from nnsp.errors import UserError
 from nnsp.files import written
@@ -21,29 +21,78 @@ from nnsp.signal import levels
 RATE = 16000
 SETTINGS_FILE = "mixing.json"  # beside the lists
 FADE = 160  # samples: 10 ms at the ends of every piece
+FLAT = np.ones(filters.BINS, np.float32)
 COMMON_CLASS = 60 * RATE  # from a minute on a noise class counts with the square root of its length
 LONG_NOISE = 3 * RATE  # shorter noises recur with gaps in between
 ROOMS = 128
-CURVES = 64  # microphone and room colours
-CURVE_KNOTS_HZ = 62.5 * 2.0 ** np.arange(8)  # 62.5 Hz ... 8 kHz
+SPEECH_TILT_DB = (-2.0, 2.0)  # per octave, of colours; ripples of so many dB come on top
+RECORDED_TILT_DB = (-6.0, 2.0)
+GAUSSIAN_TILT_DB = (-8.0, 0.0)
+RIPPLE_DB = 2.0
+VOICES = (4, 8)  # of babble
+VOICES_DB = 6.0  # deviation between them
+BABBLE_ROOM_PROB = 0.5
+CLIP_DB = (-15.0, -1.0)  # where a clipped mixture ends, re its peak
 PEAK = 0.999
 QUIETEST = 1e-12  # mean square below which a track counts as silent
+LIMITS = {
+    "speed": (0.5, 2.0),
+    "voice_speed": (0.5, 2.0),
+    "lead_seconds": (0.0, 60.0),
+    "lowpass_hz": (1000.0, 8000.0),
+    "highpass_hz": (0.0, 1000.0),
+}
+# A row takes a few megabytes at a time. Once a block of this size has been freed, glibc keeps such memory for
+# the next row; to give it back and to take it again costs more time than the sums done in it.
+np.empty(30 << 20, np.uint8)
+
+Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What mixtures are like. Ranges are drawn from evenly."""
+    """What mixtures are like.
+
+    Ranges are drawn from evenly. A `_prob` is a share: of all rows up to `silence_prob`, from there of those that
+    have what it changes (speech, noise).
+    """
 
     snr_db: tuple[float, float] = (-5.0, 25.0)  # active speech over noise rms
     level_db: tuple[float, float] = (-45.0, -5.0)  # active speech (or noise alone), dBFS
-    reverb_prob: float = 0.2
-    colour_prob: float = 0.5  # for speech and noise each
-    speed_prob: float = 0.3
-    speed: tuple[float, float] = (0.9, 1.1)
     noise_only_prob: float = 0.05
     clean_only_prob: float = 0.05
-    second_noise_prob: float = 0.25
+    silence_prob: float = 0.01  # nothing but zeros, or zeros and +-1
     even_speakers: bool = False  # draw speakers evenly instead of by their share of the seconds
+
+    lead_prob: float = 0.2  # speech comes after `lead_seconds` of noise
+    lead_seconds: tuple[float, float] = (0.5, 2.0)
+    speed_prob: float = 0.3
+    speed: tuple[float, float] = (0.9, 1.1)
+    voice_prob: float = 0.15  # speed again, so far that pitch and formants make another voice of it
+    voice_speed: tuple[float, float] = (0.85, 1.18)
+    reverb_prob: float = 0.2
+    colour_prob: float = 0.5  # for speech and noise each
+
+    babble_prob: float = 0.1  # other speakers talking; else
+    gaussian_prob: float = 0.15  # noise of any spectrum; else recorded noise
+    second_noise_prob: float = 0.25  # a weaker recorded one
+    rumble_prob: float = 0.4  # below 120 Hz, under the other noise
+    rumble_db: tuple[float, float] = (-12.0, 12.0)  # over the other noise
+    hum_prob: float = 0.03
+    hum_db: tuple[float, float] = (-15.0, 5.0)
+
+    band_prob: float = 0.1  # of microphone or line, for speech, noise and target
+    lowpass_hz: tuple[float, float] = (3400.0, 8000.0)
+    highpass_hz: tuple[float, float] = (50.0, 300.0)
+    gain_step_prob: float = 0.05  # mixture and target jump in level
+    gain_step_db: tuple[float, float] = (-12.0, 12.0)
+    clipping_prob: float = 0.03  # of the mixture, not of the target
+
+    @classmethod
+    def plain(cls, **values: Any) -> "Settings":
+        """Settings whose probabilities are all 0, but for the values given: speech as it is, and recorded noise."""
+        nothing = {field.name: 0.0 for field in fields(cls) if field.name.endswith("_prob")}
+        return cls(**{**nothing, **values})
 
     def write(self, path: Path | str) -> None:
         """Write as JSON."""
@@ -57,12 +106,15 @@ class Settings:
         Raises
         ------
         UserError
-            Not JSON, an unknown name, a probability outside [0, 1], or a range that does not rise.
+            Not JSON, an unknown name, a probability outside [0, 1], shares that exceed the whole, or a range that
+            does not rise or goes too far.
         """
         try:
             given = json.loads(Path(path).read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise UserError(f"{path}: cannot be read as JSON ({error}); make it with data_se.py") from None
+        if not isinstance(given, dict):
+            raise UserError(f"{path}: holds no settings by name; make it with data_se.py")
         known = {field.name for field in fields(cls)}
         for name, value in given.items():
             if name not in known:
@@ -72,15 +124,26 @@ class Settings:
                     raise UserError(f"{path}: {name} is {value!r}, and must be true or false")
                 continue
             numbers = value if isinstance(value, list) else [value]
-            if not all(isinstance(number, int | float) for number in numbers):
+            if not all(isinstance(number, int | float) and np.isfinite(number) for number in numbers):
                 raise UserError(f"{path}: {name} is {value!r}, and must be made of numbers")
             if name.endswith("_prob"):
                 if len(numbers) != 1 or not 0 <= numbers[0] <= 1:
                     raise UserError(f"{path}: {name} is {value!r}, and must lie between 0 and 1")
-            elif len(numbers) != 2 or numbers[0] > numbers[1]:
+                continue
+            if len(numbers) != 2 or numbers[0] > numbers[1]:
                 raise UserError(f"{path}: {name} is {value!r}, and must be two numbers, the smaller first")
+            low, high = LIMITS.get(name, (-200.0, 200.0))
+            if numbers[0] < low or numbers[1] > high:
+                raise UserError(f"{path}: {name} is {value!r}, and must lie between {low:g} and {high:g}")
         values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in given.items()}
-        return cls(**values)
+        settings = cls(**values)
+        for names in (
+            ("noise_only_prob", "clean_only_prob", "silence_prob"),
+            ("babble_prob", "gaussian_prob"),
+        ):
+            if sum(getattr(settings, name) for name in names) > 1:
+                raise UserError(f"{path}: {', '.join(names)} are shares of one whole, and exceed 1 together")
+        return settings
 
 
 @dataclass(frozen=True)
@@ -101,13 +164,42 @@ def scale_noise(speech: NDArray[np.float32], noise: NDArray[np.float32], snr_db:
     return float(np.sqrt(ratio * 10 ** (-snr_db / 10)))
 
 
-def _fade_ends(piece: NDArray[np.float32]) -> NDArray[np.float32]:
+def _ramp(samples: int) -> Floats:
+    return np.linspace(0, 1, samples, endpoint=False, dtype=np.float32)
+
+
+RAMP = _ramp(FADE)
+
+
+def _fade_ends(piece: Floats) -> Floats:
     """Fade a piece in and out over 10 ms, in place."""
-    length = min(FADE, piece.size // 2)
-    ramp = np.linspace(0, 1, length, endpoint=False, dtype=np.float32)
-    piece[:length] *= ramp
-    piece[piece.size - length :] *= ramp[::-1]
+    ramp = RAMP if piece.size >= 2 * FADE else _ramp(piece.size // 2)
+    piece[: ramp.size] *= ramp
+    piece[piece.size - ramp.size :] *= ramp[::-1]
     return piece
+
+
+def _happens(rng: np.random.Generator, probability: float) -> bool:
+    """Whether it is to be; what is off draws nothing, so that rows without it stay what they are."""
+    return probability > 0 and rng.random() < probability
+
+
+def _product(gains: Floats | None, response: NDArray[Any]) -> NDArray[Any]:
+    return response if gains is None else gains * response
+
+
+def _add(track: Floats, other: Floats, level_db: float) -> None:
+    """Add in place, `level_db` above the track; to a silent track, as it is."""
+    powers = levels.mean_power(track), levels.mean_power(other)
+    ratio = powers[0] / powers[1] if min(powers) > QUIETEST else 1.0
+    track += other * np.float32(np.sqrt(ratio) * 10 ** (level_db / 20))
+
+
+def _gain_step(rng: np.random.Generator, samples: int, step_db: tuple[float, float]) -> Floats:
+    """Factors that jump within 10 ms, somewhere in the middle."""
+    at = int(rng.uniform(0.1, 0.9) * samples)
+    after = 10 ** (rng.uniform(*step_db) / 20)
+    return np.interp(np.arange(samples), [at, at + FADE], [1.0, after]).astype(np.float32)
 
 
 def _class_weight(frames: int) -> float:
@@ -157,8 +249,9 @@ class Mixer:
             [_class_weight(sum(c.frames for c in clips)) for clips in self._classes]
         )
         self._responses = sounds.of("room")
-        self._rooms: dict[int, rooms.Room] = {}
-        self._colours: dict[int, NDArray[np.float32]] = {}
+        self._samples = np.asarray(sounds.samples)  # slices of a memory map are slow to make
+        self._rooms: dict[int, list[NDArray[np.complex64]]] = {}
+        self._curves: dict[str, Floats] = {}
 
     @classmethod
     def open(cls, list_path: Path | str, seed: int, settings: Settings | None = None) -> "Mixer":
@@ -203,14 +296,21 @@ class Mixer:
         kind, snr, level = rng.random(), rng.uniform(*s.snr_db), 10 ** (rng.uniform(*s.level_db) / 10)
         speech_alone = kind < s.clean_only_prob
         noise_alone = not speech_alone and kind < s.clean_only_prob + s.noise_only_prob
+        if kind >= 1 - s.silence_prob:
+            dither = rng.integers(-1, 2, samples) if rng.random() < 0.5 else np.zeros(samples)
+            silence = dither.astype(np.float32) / np.float32(32768)
+            return Mixture(silence, np.zeros(samples, np.float32), -np.inf, (), (), False)
+        microphone = None
+        if _happens(rng, s.band_prob):
+            microphone = filters.band(rng.uniform(*s.highpass_hz), rng.uniform(*s.lowpass_hz))
         heard = target = noise = np.zeros(samples, np.float32)
         speakers: tuple[str, ...] = ()
-        noises: tuple[str, ...] = ()
+        labels: tuple[str, ...] = ()
         in_room = False
         if not noise_alone:
-            heard, target, speakers, in_room = self._speech(rng, samples)
+            heard, target, speakers, in_room = self._speech(rng, samples, microphone)
         if not speech_alone:
-            noise, noises = self._noise(rng, samples)
+            noise, labels = self._noise(rng, samples, microphone, speakers)
         # A stretch of a recording may be silent whatever its overall level.
         speech_power, noise_power = levels.active_power(heard), levels.mean_power(noise)
         if speech_power > QUIETEST and noise_power > QUIETEST:
@@ -219,27 +319,38 @@ class Mixer:
             snr = np.inf if speech_power > QUIETEST else -np.inf
         loudness = speech_power if speech_power > QUIETEST else noise_power
         noisy = heard + noise
-        gain = np.sqrt(level / max(loudness, QUIETEST))
+        if _happens(rng, s.gain_step_prob):
+            steps = _gain_step(rng, samples, s.gain_step_db)
+            noisy, target = noisy * steps, target * steps
         peak = max(np.abs(noisy).max(), np.abs(target).max())
+        if _happens(rng, s.clipping_prob):
+            end = np.float32(np.abs(noisy).max() * 10 ** (rng.uniform(*CLIP_DB) / 20))
+            noisy = np.clip(noisy, -end, end)
+        gain = np.sqrt(level / max(loudness, QUIETEST))
         gain = np.float32(min(gain, PEAK / max(peak, QUIETEST)))
         noisy = np.rint(noisy * (gain * 32768)) / np.float32(32768)
-        return Mixture(noisy, target * gain, float(snr), speakers, noises, in_room)
+        return Mixture(noisy, target * gain, float(snr), speakers, labels, in_room)
 
     def _piece(self, clip: Clip, start: int, stop: int) -> NDArray[np.float32]:
         """Part of a clip at its own level brought to 0 dB re full scale."""
         gain = 10 ** (-clip.level_db / 20) / 32768
-        samples = self.sounds.samples[clip.offset + start : clip.offset + stop]
+        samples = self._samples[clip.offset + start : clip.offset + stop]
         return _fade_ends(samples * np.float32(gain))
 
+    def _speaker(self, rng: np.random.Generator) -> list[Clip]:
+        return self._speakers[int(np.searchsorted(self._speaker_chances, rng.random()))]
+
     def _speech_track(
-        self, rng: np.random.Generator, samples: int
-    ) -> tuple[NDArray[np.float32], tuple[str, ...]]:
-        """Utterances with pauses; mostly of one speaker, sometimes handing over to another."""
+        self, rng: np.random.Generator, samples: int, clips: list[Clip], may_change: bool = True
+    ) -> tuple[Floats, tuple[str, ...]]:
+        """Utterances of one speaker with pauses; now and then handing over to another, if they may."""
+        s = self.settings
         track = np.zeros(samples, np.float32)
-        clips = self._speakers[int(np.searchsorted(self._speaker_chances, rng.random()))]
         speakers = [clips[0].group]
         midway = rng.random() < 0.5  # begin inside an utterance, or with a pause
         at = 0 if midway else int(rng.uniform(0, min(RATE, samples // 4)))
+        if may_change and _happens(rng, s.lead_prob):
+            at, midway = int(min(rng.uniform(*s.lead_seconds) * RATE, samples // 2)), False
         while at < samples:
             clip = clips[int(rng.integers(len(clips)))]
             start = int(rng.uniform(0, 0.7 * clip.frames)) if midway else 0
@@ -248,42 +359,37 @@ class Mixer:
             piece = self._piece(clip, start, stop)
             track[at : at + piece.size] = piece * np.float32(10 ** (rng.uniform(-3, 3) / 20))
             at += piece.size + int(rng.uniform(0.1, 1.5) * RATE)
-            if at < samples and rng.random() < 0.2:
-                clips = self._speakers[int(np.searchsorted(self._speaker_chances, rng.random()))]
+            if may_change and at < samples and rng.random() < 0.2:
+                clips = self._speaker(rng)
                 speakers.append(clips[0].group)
         return track, tuple(speakers)
 
     def _speech(
-        self, rng: np.random.Generator, samples: int
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32], tuple[str, ...], bool]:
+        self, rng: np.random.Generator, samples: int, microphone: Floats | None
+    ) -> tuple[Floats, Floats, tuple[str, ...], bool]:
         """(at the microphone, target, speakers, in a room): speed, colour and room in one spectrum."""
         s = self.settings
-        length = fft.next_fast_len(samples + rooms.LENGTH, real=True)
-        spoken = length
-        if rng.random() < s.speed_prob:
-            spoken = fft.next_fast_len(round(length * rng.uniform(*s.speed)), real=True)
+        speed = rng.uniform(*s.speed) if rng.random() < s.speed_prob else 1.0
+        if _happens(rng, s.voice_prob):
+            speed = rng.uniform(*s.voice_speed)
+        speed = filters.nearest_speed(speed)
         coloured, in_room = rng.random() < s.colour_prob, rng.random() < s.reverb_prob
-        if spoken == length and not coloured and not in_room:
-            track, speakers = self._speech_track(rng, samples)
-            return track, track, speakers, False
-        # What is spoken covers `samples` at its new speed; zeros follow, for the room to ring out in.
-        cover = min(spoken, -(-samples * spoken // length))
-        track, speakers = self._speech_track(rng, cover)
-        bins = length // 2 + 1
-        spectrum = fft.rfft(track, spoken)[:bins]
-        if spectrum.size < bins:
-            spectrum = np.pad(spectrum, (0, bins - spectrum.size))
+        track, speakers = self._speech_track(rng, math.ceil(samples * speed), self._speaker(rng))
+        gains = microphone
         if coloured:
-            spectrum = spectrum * self._colour(rng, length)
-        if not in_room:
-            track = fft.irfft(spectrum, length)[:samples]
-            return track, track, speakers, False
-        room = self._room(int(rng.integers(len(self._responses) or ROOMS)))
-        heard = fft.irfft(spectrum * fft.rfft(room.full, length), length)[:samples]
-        target = fft.irfft(spectrum * fft.rfft(room.early, length), length)[:samples]
-        return heard, target, speakers, True
+            gains = _product(gains, self._curve(rng, "speech", SPEECH_TILT_DB))
+        if in_room:
+            room = self._room(rng)
+            responses = [_product(gains, part) for part in room]
+            heard, target = filters.apply(track, samples, responses, True, speed)
+            return heard, target, speakers, True
+        if gains is None and speed != 1:
+            gains = FLAT
+        if gains is not None:
+            (track,) = filters.apply(track, samples, [gains], speed=speed)
+        return track, track, speakers, False
 
-    def _noise_track(self, rng: np.random.Generator, samples: int) -> tuple[NDArray[np.float32], str]:
+    def _recorded(self, rng: np.random.Generator, samples: int) -> tuple[Floats, str]:
         """Noise of one class; short ones recur with gaps."""
         clips = self._classes[int(np.searchsorted(self._class_chances, rng.random()))]
         track = np.zeros(samples, np.float32)
@@ -299,37 +405,72 @@ class Mixer:
                 at += int(rng.uniform(0, 1) * RATE)
         return track, clips[0].label
 
-    def _noise(self, rng: np.random.Generator, samples: int) -> tuple[NDArray[np.float32], tuple[str, ...]]:
-        """One class of noise, sometimes a weaker second one, sometimes coloured."""
-        track, label = self._noise_track(rng, samples)
+    def _babble(self, rng: np.random.Generator, samples: int, not_of: tuple[str, ...]) -> Floats | None:
+        """Several others talking at once, in a room or not; None if the list has no others."""
+        others = [clips for clips in self._speakers if clips[0].group not in not_of]
+        if not others:
+            return None
+        chances = _chances([sum(clip.frames for clip in clips) for clips in others])
+        track = np.zeros(samples, np.float32)
+        for _ in range(int(rng.integers(VOICES[0], VOICES[1] + 1))):
+            clips = others[int(np.searchsorted(chances, rng.random()))]
+            voice, _ = self._speech_track(rng, samples, clips, may_change=False)
+            track += voice * np.float32(10 ** (rng.normal(0, VOICES_DB) / 20))
+        if rng.random() < BABBLE_ROOM_PROB:
+            (track,) = filters.apply(track, samples, self._room(rng)[:1], True)
+        return track
+
+    def _noise(
+        self, rng: np.random.Generator, samples: int, microphone: Floats | None, speakers: tuple[str, ...]
+    ) -> tuple[Floats, tuple[str, ...]]:
+        """Noise of one kind, sometimes a weaker second one, coloured, with rumble and hum."""
+        s = self.settings
+        track, label = None, ""
+        kind = rng.random() if s.babble_prob or s.gaussian_prob else 1.0
+        if kind < s.babble_prob:
+            track, label = self._babble(rng, samples, speakers), "babble"
+        elif kind < s.babble_prob + s.gaussian_prob:
+            curve = self._curve(rng, "gaussian", GAUSSIAN_TILT_DB)
+            track, label = noises.gaussian(rng, samples, curve), "gaussian"
+        if track is None:
+            track, label = self._recorded(rng, samples)
         labels = [label]
-        if rng.random() < self.settings.second_noise_prob:
-            second, label = self._noise_track(rng, samples)
-            track += second * np.float32(10 ** (rng.uniform(-10, 0) / 20))
+        if rng.random() < s.second_noise_prob:
+            second, label = self._recorded(rng, samples)
+            _add(track, second, rng.uniform(-10, 0))
             labels.append(label)
-        if rng.random() < self.settings.colour_prob:
-            length = fft.next_fast_len(samples + rooms.LENGTH, real=True)
-            track = fft.irfft(fft.rfft(track, length) * self._colour(rng, length), length)[:samples]
+        gains = None
+        if rng.random() < s.colour_prob:
+            gains = self._curve(rng, "recorded", RECORDED_TILT_DB)
+            (track,) = filters.apply(track, samples, [gains])
+        for name, prob, make, range_db in (
+            ("rumble", s.rumble_prob, noises.rumble, s.rumble_db),
+            ("hum", s.hum_prob, noises.hum, s.hum_db),
+        ):
+            if _happens(rng, prob):
+                _add(track, make(rng, samples), rng.uniform(*range_db))
+                labels.append(name)
+        if microphone is not None:
+            (track,) = filters.apply(track, samples, [microphone])
         return track, tuple(labels)
 
-    def _room(self, index: int) -> rooms.Room:
-        if self._responses:
-            return rooms.measured(self.sounds.audio(self._responses[index]))
-        if index not in self._rooms:
-            self._rooms[index] = rooms.draw(np.random.default_rng((self.seed, index)))
+    def _room(self, rng: np.random.Generator) -> list[NDArray[np.complex64]]:
+        """Spectra of a room's whole and early response."""
+        index = int(rng.integers(len(self._responses) or ROOMS))
+        if index in self._rooms:
+            return self._rooms[index]
+        if self._responses:  # there may be too many to keep
+            room = rooms.measured(self.sounds.audio(self._responses[index]))
+            return [filters.spectrum(room.full), filters.spectrum(room.early)]
+        room = rooms.draw(np.random.default_rng((self.seed, index)))
+        self._rooms[index] = [filters.spectrum(room.full), filters.spectrum(room.early)]
         return self._rooms[index]
 
-    def _colour(self, rng: np.random.Generator, length: int) -> NDArray[np.float32]:
-        """A smooth random response without phase: a tilt up to 2 dB per octave, ripples of about 2 dB."""
-        if length not in self._colours:
-            draw = np.random.default_rng(self.seed)
-            octaves = np.log2(np.maximum(fft.rfftfreq(length, 1 / RATE), CURVE_KNOTS_HZ[0]))
-            knots = np.log2(CURVE_KNOTS_HZ)
-            tilt = draw.uniform(-2, 2, (CURVES, 1)) * (knots - np.log2(1000.0))
-            gains = tilt + draw.normal(0, 2, (CURVES, knots.size))
-            curves = [10 ** (np.interp(octaves, knots, gain) / 20) for gain in gains]
-            self._colours[length] = np.asarray(curves, np.float32)
-        return np.asarray(self._colours[length][int(rng.integers(CURVES))])
+    def _curve(self, rng: np.random.Generator, name: str, tilt_db: tuple[float, float]) -> Floats:
+        """One of a kind's random colours."""
+        if name not in self._curves:
+            self._curves[name] = filters.curves(np.random.default_rng(self.seed), tilt_db, RIPPLE_DB)
+        return np.asarray(self._curves[name][int(rng.integers(filters.CURVES))])
 
 
 def prefetch(
