@@ -1,6 +1,7 @@
 """Mixtures: reproducible, at the levels they were drawn for, and with the right target."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,23 @@ from sounds import make_list
 
 PLAIN = Settings.plain()
 FULL = replace(PLAIN, reverb_prob=0.5, colour_prob=0.5, speed_prob=0.5, second_noise_prob=0.5)
+EVERYTHING = replace(
+    FULL,
+    voice_prob=0.5,
+    lead_prob=0.5,
+    babble_prob=0.3,
+    gaussian_prob=0.3,
+    rumble_prob=0.5,
+    hum_prob=0.5,
+    band_prob=0.5,
+)
+ALWAYS = replace(PLAIN, snr_db=(5.0, 5.0), level_db=(-40.0, -40.0))
+
+
+def bands(x: np.ndarray, *edges_hz: float) -> list[float]:
+    """Power between each two edges."""
+    hz, power = np.fft.rfftfreq(x.size, 1 / 16000), np.abs(np.fft.rfft(x)) ** 2
+    return [float(power[(hz >= low) & (hz < high)].sum()) for low, high in pairwise(edges_hz)]
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +39,7 @@ def list_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_list(tmp_path_factory.mktemp("mixing"))
 
 
-@pytest.mark.parametrize("settings", [PLAIN, replace(FULL, reverb_prob=0)])
+@pytest.mark.parametrize("settings", [PLAIN, replace(EVERYTHING, reverb_prob=0)])
 @pytest.mark.parametrize("snr_db", [-5.0, 0.0, 12.5, 25.0])
 def test_snr_and_level_are_as_asked(list_path: Path, settings: Settings, snr_db: float) -> None:
     settings = replace(settings, snr_db=(snr_db, snr_db), level_db=(-30.0, -30.0))
@@ -37,12 +55,12 @@ def test_snr_and_level_are_as_asked(list_path: Path, settings: Settings, snr_db:
 
 
 def test_any_step_alone_equals_the_same_step_in_a_run(list_path: Path) -> None:
-    run = Mixer.open(list_path, 7, FULL)
+    run = Mixer.open(list_path, 7)
     batches = [run.batch(2, step, 3, 1.5) for step in range(4)]
-    alone = Mixer.open(list_path, 7, FULL).batch(2, 3, 3, 1.5)
+    alone = Mixer.open(list_path, 7).batch(2, 3, 3, 1.5)
     for one, other in zip(batches[3], alone, strict=True):
         assert np.array_equal(one, other)
-    ahead = list(mixing.prefetch(Mixer.open(list_path, 7, FULL), 2, range(4), 3, 1.5, threads=3))
+    ahead = list(mixing.prefetch(Mixer.open(list_path, 7), 2, range(4), 3, 1.5, threads=3))
     for made, expected in zip(ahead, batches, strict=True):
         assert np.array_equal(made[0], expected[0]) and np.array_equal(made[1], expected[1])
 
@@ -80,6 +98,153 @@ def test_noise_alone_has_a_silent_target_and_speech_alone_is_its_own(list_path: 
     assert silent.snr_db == -np.inf and not silent.clean.any() and silent.noisy.any()
     pure = Mixer.open(list_path, 1, replace(PLAIN, clean_only_prob=1.0)).row(0, 0, 0, 16000)
     assert pure.snr_db == np.inf and np.abs(pure.noisy - pure.clean).max() <= 0.5001 / 32768
+
+
+def test_silence_is_zeros_or_the_least_that_there_is(list_path: Path) -> None:
+    mixer = Mixer.open(list_path, 1, replace(EVERYTHING, silence_prob=1.0))
+    rows = [mixer.row(0, 0, row, 16000) for row in range(20)]
+    assert not any(row.clean.any() or row.speakers or row.noises for row in rows)
+    peaks = [float(np.abs(row.noisy).max() * 32768) for row in rows]
+    assert set(peaks) == {0.0, 1.0}
+
+
+def test_shares_of_rows_are_as_asked(list_path: Path) -> None:
+    settings = replace(PLAIN, silence_prob=0.1, clean_only_prob=0.2, noise_only_prob=0.3)
+    mixer = Mixer.open(list_path, 1, replace(settings, babble_prob=0.3, gaussian_prob=0.4, rumble_prob=0.5))
+    rows = [mixer.row(0, 0, row, 1600) for row in range(1000)]
+    noisy = [row for row in rows if row.noises]
+    shares = {
+        0.1: [not row.speakers and not row.noises for row in rows],
+        0.2: [bool(row.speakers) and not row.noises for row in rows],
+        0.3: [not row.speakers and bool(row.noises) for row in rows],
+        0.301: ["babble" in row.noises for row in noisy],
+        0.4: ["gaussian" in row.noises for row in noisy],
+        0.5: ["rumble" in row.noises for row in noisy],
+    }
+    for share, found in shares.items():
+        assert np.mean(found) == pytest.approx(share, abs=0.05)
+
+
+def test_speech_comes_after_its_lead(list_path: Path) -> None:
+    mixer = Mixer.open(list_path, 1, replace(ALWAYS, lead_prob=1.0, lead_seconds=(0.5, 1.0)))
+    for row in range(10):
+        mixture = mixer.row(0, 0, row, 48000)
+        onset = int(np.argmax(mixture.clean != 0))
+        assert 8000 <= onset <= 16400 and mixture.noisy[:8000].any()
+    assert mixer.row(0, 0, 0, 1600).clean.any()  # never the whole row
+
+
+def test_voice_moves_pitch_of_speech_and_target_alike(
+    list_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def tone(self: Mixer, rng: object, samples: int, clips: object) -> tuple[np.ndarray, tuple[str]]:
+        return np.sin(np.pi / 8 * np.arange(samples)).astype(np.float32), ("tone",)
+
+    monkeypatch.setattr(Mixer, "_speech_track", tone)
+    settings = replace(ALWAYS, voice_prob=1.0, voice_speed=(1.15, 1.15), clean_only_prob=1.0)
+    mixture = Mixer.open(list_path, 1, settings).row(0, 0, 0, 32000)
+    for x in (mixture.noisy, mixture.clean):
+        low, near, high = bands(x, 0, 1130, 1170, 8000)
+        assert near > 100 * (low + high)
+
+
+def test_rumble_is_as_strong_as_asked_and_below_speech(list_path: Path) -> None:
+    for rumble_db in (-6.0, 9.0):
+        settings = replace(ALWAYS, rumble_prob=1.0, rumble_db=(rumble_db, rumble_db))
+        mixer = Mixer.open(list_path, 1, settings)
+        for row in range(5):
+            mixture = mixer.row(0, 0, row, 64000)
+            assert mixture.noises[-1] == "rumble"
+            below, above = bands(mixture.noisy - mixture.clean, 0, 150, 8000)  # the list's own noise is white
+            assert 10 * np.log10(below / above) == pytest.approx(rumble_db, abs=0.7)
+
+
+def test_hum_is_as_strong_as_asked(list_path: Path) -> None:
+    mixer = Mixer.open(list_path, 1, replace(ALWAYS, hum_prob=1.0, hum_db=(10.0, 10.0)))
+    mixture = mixer.row(0, 0, 0, 64000)
+    below, above = bands(mixture.noisy - mixture.clean, 0, 800, 8000)
+    assert mixture.noises[-1] == "hum" and 10 * np.log10(below / above) == pytest.approx(10, abs=1)
+
+
+def test_babble_is_of_several_others(list_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    heard: list[str] = []
+    piece = Mixer._piece
+
+    def listen(self: Mixer, clip: corpus.Clip, start: int, stop: int) -> np.ndarray:
+        heard.append(clip.group)
+        return piece(self, clip, start, stop)
+
+    monkeypatch.setattr(Mixer, "_piece", listen)
+    mixer = Mixer.open(list_path, 1, replace(ALWAYS, babble_prob=1.0))
+    for row in range(10):
+        heard.clear()
+        mixture = mixer.row(0, 0, row, 32000)
+        assert mixture.noises == ("babble",)
+        voices = heard[
+            len(heard) - heard[::-1].index(mixture.speakers[-1]) :
+        ]  # all that come after the speech
+        assert len(set(voices)) >= 2 and not set(voices) & set(mixture.speakers)
+        assert levels.to_db(levels.mean_power(mixture.noisy - mixture.clean)) == pytest.approx(-45, abs=0.1)
+
+
+def test_babble_needs_others(list_path: Path) -> None:
+    sounds = corpus.load(list_path)
+    one = tuple(c for c in sounds.clips if c.kind == "noise" or c.group == "s0")
+    mixture = Mixer(replace(sounds, clips=one), 1, replace(ALWAYS, babble_prob=1.0)).row(0, 0, 0, 16000)
+    assert mixture.noises[0] in ("hiss", "rush")
+
+
+@pytest.mark.parametrize("reverb_prob", [0.0, 1.0])
+def test_band_limits_are_heard_in_mixture_and_target(list_path: Path, reverb_prob: float) -> None:
+    settings = replace(ALWAYS, reverb_prob=reverb_prob, lowpass_hz=(3500, 3500), highpass_hz=(300, 300))
+    whole = Mixer.open(list_path, 1, settings).row(0, 0, 0, 64000)
+    limited = Mixer.open(list_path, 1, replace(settings, band_prob=1.0)).row(0, 0, 0, 64000)
+    assert limited.speakers
+    for x in (limited.clean, limited.noisy - limited.clean):
+        low, middle, high = bands(x, 50, 100, 4500, 7900)
+        assert high < 0.05 * middle and low < 0.01 * middle
+    noise = bands(whole.noisy - whole.clean, 0, 3500, 8000)
+    assert noise[1] > noise[0]
+
+
+def test_clipping_is_of_the_mixture_alone(list_path: Path) -> None:
+    settings = replace(ALWAYS, level_db=(-20.0, -20.0))
+    mixers = (
+        Mixer.open(list_path, 1, settings),
+        Mixer.open(list_path, 1, replace(settings, clipping_prob=1.0)),
+    )
+    for row in range(5):
+        whole, clipped = (mixer.row(0, 0, row, 32000) for mixer in mixers)
+        assert np.array_equal(clipped.clean, whole.clean)
+        end = np.abs(clipped.noisy).max()
+        assert end < 0.9 * np.abs(whole.noisy).max()
+        np.testing.assert_allclose(clipped.noisy, np.clip(whole.noisy, -end, end), atol=1.1 / 32768)
+
+
+def test_level_steps_are_of_mixture_and_target(list_path: Path) -> None:
+    step = replace(ALWAYS, level_db=(-30.0, -30.0), gain_step_prob=1.0, gain_step_db=(-9.0, -9.0))
+    mixers = Mixer.open(list_path, 1, replace(step, gain_step_prob=0)), Mixer.open(list_path, 1, step)
+    for row in range(5):
+        whole, stepped = (mixer.row(0, 0, row, 64000) for mixer in mixers)
+        factor = 10 ** (-9 / 20)
+        for before, after in ((whole.clean, stepped.clean), (whole.noisy, stepped.noisy)):
+            np.testing.assert_allclose(after[:6400], before[:6400], atol=1e-6)
+            np.testing.assert_allclose(after[-6000:], before[-6000:] * factor, atol=1.1 / 32768)
+
+
+def test_target_is_aligned_whatever_is_done_to_it(list_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def hiss(
+        self: Mixer, rng: np.random.Generator, samples: int, clips: object
+    ) -> tuple[np.ndarray, tuple[str]]:
+        return rng.standard_normal(samples, np.float32), ("hiss",)
+
+    monkeypatch.setattr(Mixer, "_speech_track", hiss)
+    mixer = Mixer.open(list_path, 1, replace(EVERYTHING, clean_only_prob=1.0))
+    rows = [mixer.row(0, 0, row, 48000) for row in range(12)]
+    assert {row.room for row in rows} == {False, True}
+    for row in rows:
+        both = np.fft.rfft(row.noisy, 96000) * np.conj(np.fft.rfft(row.clean, 96000))
+        assert np.fft.irfft(both).argmax() == 0
 
 
 def test_long_rows_hold_several_utterances_with_pauses(list_path: Path) -> None:
@@ -149,16 +314,30 @@ def test_noise_classes_are_balanced(list_path: Path) -> None:
     assert drawn.count("hiss") / 400 == pytest.approx(share, abs=0.08)
 
 
+def test_plain_settings_do_nothing_but_what_is_given() -> None:
+    given = Settings.plain(rumble_prob=0.25, snr_db=(1.0, 2.0))
+    chances = {name: value for name, value in asdict(given).items() if name.endswith("_prob")}
+    assert chances.pop("rumble_prob") == 0.25 and not any(chances.values())
+    assert given.snr_db == (1.0, 2.0) and given.level_db == Settings().level_db
+
+
 def test_settings_round_trip_and_refuse_nonsense(tmp_path: Path) -> None:
     path = tmp_path / "mixing.json"
-    FULL.write(path)
-    assert Settings.read(path) == FULL
+    EVERYTHING.write(path)
+    assert Settings.read(path) == EVERYTHING
+    path.write_text('{"rumble_prob": 0.1}')
+    assert Settings.read(path) == replace(Settings(), rumble_prob=0.1)
     for text, words in {
         "{": "cannot be read as JSON",
         '{"snr": [0, 5]}': "unknown setting 'snr'",
         '{"reverb_prob": 1.5}': "between 0 and 1",
         '{"snr_db": [5, 0]}': "the smaller first",
         '{"snr_db": "loud"}': "must be made of numbers",
+        '{"snr_db": [NaN, 5]}': "must be made of numbers",
+        '{"voice_speed": [0, 1]}': "between 0.5 and 2",
+        '{"lowpass_hz": [3400, 9000]}': "between 1000 and 8000",
+        '{"babble_prob": 0.6, "gaussian_prob": 0.6}': "exceed 1 together",
+        "[1]": "holds no settings",
     }.items():
         path.write_text(text)
         with pytest.raises(UserError, match=words):
