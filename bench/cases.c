@@ -198,6 +198,9 @@ static void frontend(nnsp_frontend *fe, const int16_t *now)
         power[i] = (uint64_t)draw(1, 1 << 23) << draw(0, 24);
     }
     MEASURE("log2_72", 0, level, sizeof level, log2_of_each(power, 72, level));
+    draw_s16(x, 72, 0, 32767);
+    MEASURE("band_mask_72", 0, mask, 257 * sizeof *mask,
+            nnsp_band_mask_s16(x, 72, t->band_edge, t->rising, mask, 257));
     draw_s16(mask, 257, 0, 32767);
     MEASURE("fft_512_inverse", 0, spectrum, 256 * 2 * sizeof *spectrum,
             nnsp_irfft_s32(spectrum, mask, t->mask_floor, t->mask_shift, 8, t->twiddle));

@@ -127,7 +127,11 @@ def measure(
         code=sum(each.size for each in library if each.name.startswith(".text")),
         constants=sum(each.size for each in library if each.name.startswith(".rodata")),
         tables={
-            case: sum(each.size for each in linked if Path(each.object).stem == stem)
+            case: sum(
+                each.size
+                for each in linked
+                if Path(each.object).stem == stem and not each.name.startswith(".debug")
+            )
             for case, (stem, _) in models.items()
         },
         state={case: state for case, (_, state) in models.items()},

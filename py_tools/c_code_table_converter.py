@@ -67,7 +67,7 @@ def main() -> None:
         arch=f"{args.nn_arch.name}, sha256 {_sha256(args.nn_arch)}",
         weights=f"{trained.weights_path.name}, sha256 {_sha256(trained.weights_path)}",
     )
-    print(calibration.report_text(report))
+    print(calibration.report_text(report, trained.frontend))
     for path in tables.write(args.folder_c, tables.model_files(model, args.net_id, args.net_name, made)):
         print(f"wrote {path}")
 

@@ -71,8 +71,12 @@ def main() -> None:
     from nnsp.network import training
     from nnsp.network.folder import ModelFolder
 
-    print(arch_text.summary(arch, table_bytes=tables.table_bytes(arch), state_bytes=tables.state_bytes(arch)))
     arch_text.check_fits(arch, fe)
+    sizes = {
+        "table_bytes": tables.table_bytes(arch, fe),
+        "state_bytes": tables.enhancer_state_bytes(arch, fe),
+    }
+    print(arch_text.summary(arch, **sizes))
     settings = training.Settings(
         batch_size=args.batchsize,
         timesteps=args.timesteps,

@@ -3,7 +3,7 @@
  * Command: python py_tools/c_code_table_converter.py --nn_arch=nn_arch/def_se_nn_arch72_mel.txt --epoch_loaded=40 --net_id=3 --net_name=se
  * Network: def_se_nn_arch72_mel.txt, sha256 3d78a201418f59eb
  * Weights: epoch_040.weights.h5, sha256 0dcf5c3fcab6cb75
- * Table format 3.
+ * Table format 4.
  */
 #include "def_nn3_se.h"
 
@@ -6575,7 +6575,7 @@ static const nnsp_layer layers[] = {
     {layer4_weights, 72, 257, 1, 1, NNSP_FC, NNSP_SIGMOID, 15, 15, 25},
 };
 
-static const nnsp_network network = {layers, 5, 3, 0xC9A065E6u};
+static const nnsp_network network = {layers, 5, 4, 0xC9A065E6u};
 
 static const int16_t window[] = {
     0, 175, 350, 525, 700, 875, 1050, 1225, 1400, 1575, 1750, 1925, 2099, 2274, 2448, 2622, 2797, 2971, 3145, 3319,
@@ -6742,7 +6742,7 @@ static const int32_t gain[] = {
 
 static const nnsp_frontend_table frontend = {
     window, twiddle, band_edge, rising, mean, gain,
-    16000, 480, 160, 512, 72, 4915,
-    NNSP_MEL, 5, 14, 16, 10, 0xB4E817B1u};
+    16000, 480, 160, 512, 72, 4915, 2,
+    NNSP_MEL, 5, 14, 16, 10, 0x69432C17u};
 
 const nnsp_model nn3_se = {NN3_SE_NAME, &frontend, &network, NN3_SE_STATE_BYTES, NN3_SE_ID};

@@ -3,15 +3,15 @@
  * Command: python py_tools/c_code_table_converter.py --nn_arch=nn_arch/def_se_nn_arch72_mel.txt --epoch_loaded=40 --net_id=3 --net_name=se
  * Network: def_se_nn_arch72_mel.txt, sha256 3d78a201418f59eb
  * Weights: epoch_040.weights.h5, sha256 0dcf5c3fcab6cb75
- * Table format 3.
+ * Table format 4.
  */
 #ifndef DEF_NN3_SE_H
 #define DEF_NN3_SE_H
 
 #include "nnsp_table.h"
 
-#if NNSP_TABLE_VERSION != 3
-#error "def_nn3_se is of table format 3, the library of another: convert the network again"
+#if NNSP_TABLE_VERSION != 4
+#error "def_nn3_se is of table format 4, the library of another: convert the network again"
 #endif
 
 #define NN3_SE_ID 3

@@ -9,7 +9,7 @@ typedef struct nnsp_enhancer {
     const nnsp_model *model;
     nnsp_frontend frontend;
     nnsp_net net;
-    int16_t *features; /* [features] */
+    int16_t *features; /* [features]; then, for a network that ends in a mask per mel band, that */
     int16_t *mask;     /* [bins] Q15, held between the outputs of a network with strides */
     size_t state_bytes;
 } nnsp_enhancer;
@@ -20,7 +20,7 @@ size_t nnsp_enhancer_state_bytes(const nnsp_model *model);
 /*
  * Check the model and start from silence. state: 8-byte aligned, at least nnsp_enhancer_state_bytes(); a copy of it saves
  * the stream. Returns NNSP_OK or what nnsp_net_init and nnsp_frontend_init return; NNSP_ERR_SHAPE also where the network does not take
- * the front end's features or does not end in a sigmoid per bin.
+ * the front end's features or does not end in a sigmoid per bin or per mel band.
  */
 nnsp_status nnsp_enhancer_init(nnsp_enhancer *enhancer, const nnsp_model *model, void *state, size_t bytes);
 

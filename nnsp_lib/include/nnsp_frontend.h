@@ -30,8 +30,8 @@ void nnsp_frontend_analyse(nnsp_frontend *frontend, const int16_t *in);
 void nnsp_frontend_features(const nnsp_frontend *frontend, int16_t *features);
 
 /*
- * Multiply the present spectrum by the gain of mask (Q15, [fft_size / 2 + 1], values 0..32767), which is mask_floor at 0, and give one
- * hop of samples, window_size - hop samples after they came in. The spectrum is used up.
+ * Multiply the present spectrum by the gain of mask (Q15, [fft_size / 2 + 1], values 0..32767), which is mask_floor at 0, and by 0 the
+ * first cut_bins, and give one hop of samples, window_size - hop samples after they came in. The spectrum is used up.
  */
 void nnsp_frontend_synthesise(nnsp_frontend *frontend, const int16_t *mask, int16_t *out);
 

@@ -34,7 +34,7 @@ nnsp_status nnsp_net_init(nnsp_net *net, const nnsp_network *network, void *stat
 void nnsp_net_reset(nnsp_net *net);
 
 /*
- * One frame. in: inputs of the first layer, Q(in_frac); out: units of the last layer, Q(out_frac).
+ * One frame. in: inputs of the first layer, Q(in_frac); out: units of the last layer, Q(out_frac); out may be in.
  * Returns NNSP_OK, or NNSP_NO_OUTPUT where strides skip this frame. The first frame always gives an output.
  */
 nnsp_status nnsp_net_step(nnsp_net *net, const int16_t *in, int16_t *out);

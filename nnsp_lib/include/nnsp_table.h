@@ -10,7 +10,7 @@
 #include "nnsp_layout.h"
 
 /* Generated files test this, so that stale tables stop the build. Raise it with any change below. */
-#define NNSP_TABLE_VERSION 3
+#define NNSP_TABLE_VERSION 4
 
 typedef enum nnsp_kind { NNSP_FC = 0, NNSP_LSTM = 1, NNSP_CONV1D = 2 } nnsp_kind;
 
@@ -61,6 +61,7 @@ typedef struct nnsp_frontend_table {
     uint16_t fft_size;         /* power of two, 64..4096 */
     uint16_t features;         /* bands, or bins for pspec */
     uint16_t mask_floor;       /* Q15, 0..16384: the least gain of a bin */
+    uint16_t cut_bins;         /* lowest bins, whose gain is 0 */
     uint8_t feature_kind;      /* nnsp_feature_kind */
     uint8_t window_shift;      /* windowed samples: Q30 >> window_shift */
     uint8_t power_shift;       /* |X|^2 >> power_shift is in units of one int16 step squared */

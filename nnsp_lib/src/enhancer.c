@@ -14,6 +14,17 @@ static size_t vector_bytes(size_t n)
     return nnsp_padded(n) * sizeof(int16_t);
 }
 
+static const nnsp_layer *last_layer(const nnsp_model *model)
+{
+    return model->network->layers + model->network->layer_count - 1;
+}
+
+/* Whether the network gives a mask per mel band: narrower than one per bin. */
+static int masks_bands(const nnsp_model *model)
+{
+    return last_layer(model)->units < bins_of(model);
+}
+
 size_t nnsp_enhancer_state_bytes(const nnsp_model *model)
 {
     return nnsp_frontend_state_bytes(model->frontend) + nnsp_net_state_bytes(model->network) +
@@ -34,8 +45,9 @@ nnsp_status nnsp_enhancer_init(nnsp_enhancer *enhancer, const nnsp_model *model,
     if (status != NNSP_OK) {
         return status;
     }
-    const nnsp_layer *first = model->network->layers, *last = first + model->network->layer_count - 1;
-    if (first->inputs != model->frontend->features || first->in_frac != 12 || last->units != bins_of(model) ||
+    const nnsp_layer *first = model->network->layers, *last = last_layer(model);
+    const size_t outputs = masks_bands(model) && model->frontend->feature_kind == NNSP_MEL ? model->frontend->features : bins_of(model);
+    if (first->inputs != model->frontend->features || first->in_frac != 12 || last->units != outputs ||
         last->kind == NNSP_LSTM || last->activation != NNSP_SIGMOID) {
         return NNSP_ERR_SHAPE;
     }
@@ -63,9 +75,15 @@ nnsp_status nnsp_enhancer_process(nnsp_enhancer *enhancer, const int16_t *in, in
 {
     nnsp_frontend_analyse(&enhancer->frontend, in);
     nnsp_frontend_features(&enhancer->frontend, enhancer->features);
-    const nnsp_status status = nnsp_net_step(&enhancer->net, enhancer->features, enhancer->mask);
+    const int bands = masks_bands(enhancer->model);
+    int16_t *outputs = bands ? enhancer->features : enhancer->mask;
+    const nnsp_status status = nnsp_net_step(&enhancer->net, enhancer->features, outputs);
     if (status < NNSP_OK) {
         return status;
+    }
+    if (bands && status == NNSP_OK) {
+        const nnsp_frontend_table *table = enhancer->model->frontend;
+        nnsp_band_mask_s16(outputs, table->features, table->band_edge, table->rising, enhancer->mask, (unsigned)bins_of(enhancer->model));
     }
     nnsp_frontend_synthesise(&enhancer->frontend, enhancer->mask, out);
     return NNSP_OK;

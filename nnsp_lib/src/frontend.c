@@ -39,10 +39,10 @@ static size_t twiddle_words(const nnsp_frontend_table *table)
 
 static uint32_t checksum(const nnsp_frontend_table *table)
 {
-    const uint16_t head[12] = {(uint16_t)(table->rate & 0xFFFFu), (uint16_t)(table->rate >> 16), table->window_size,
+    const uint16_t head[13] = {(uint16_t)(table->rate & 0xFFFFu), (uint16_t)(table->rate >> 16), table->window_size,
                                table->hop, table->fft_size, table->features, table->feature_kind, table->window_shift,
                                table->power_shift, table->mask_shift, table->output_shift,
-                               table->mask_floor};
+                               table->mask_floor, table->cut_bins};
     uint32_t crc = nnsp_crc32(0, head, sizeof head);
     crc = nnsp_crc32(crc, table->window, table->window_size * sizeof *table->window);
     crc = nnsp_crc32(crc, table->twiddle, twiddle_words(table) * sizeof *table->twiddle);
@@ -60,7 +60,7 @@ static nnsp_status check_table(const nnsp_frontend_table *table)
     if (n < 64 || n > 4096 || (n & (n - 1u)) != 0 || table->window_size > n || table->window_size % 2 != 0 ||
         table->hop == 0 || table->hop > table->window_size || table->features == 0 || table->features > bins_of(table) ||
         table->window == NULL || table->twiddle == NULL || table->mean == NULL || table->gain == NULL ||
-        table->mask_floor > 16384 || table->window_shift > 30 || table->power_shift > 62 || table->mask_shift < 15 || table->mask_shift > 30 ||
+        table->mask_floor > 16384 || table->cut_bins > bins_of(table) || table->window_shift > 30 || table->power_shift > 62 || table->mask_shift < 15 || table->mask_shift > 30 ||
         table->output_shift < 1 || table->output_shift > 30) {
         return NNSP_ERR_TABLE;
     }
@@ -134,6 +134,7 @@ void nnsp_frontend_synthesise(nnsp_frontend *frontend, const int16_t *mask, int1
     const nnsp_frontend_table *table = frontend->table;
     const unsigned bits = log2_of(table->fft_size / 2u);
     int32_t *z = frontend->spectrum;
+    memset(z, 0, table->cut_bins * 2 * sizeof *z);
     nnsp_irfft_s32(z, mask, table->mask_floor, table->mask_shift, bits, table->twiddle);
     nnsp_overlap_add_s32(frontend->overlap, z, table->window, table->window_size, table->hop, table->output_shift, out);
 }

@@ -100,6 +100,13 @@ void nnsp_split_forward_s32(int32_t *z, unsigned log2n, const int32_t *twiddle);
 /* The way back: Z[k] = E + j conj(W^k) D / 2, real and imaginary parts exchanged so that a forward transform inverts. */
 void nnsp_split_inverse_s32(int32_t *z, unsigned log2n, const int32_t *twiddle);
 
+/*
+ * From masks of bands, 0..32767, to those of the bins, along the triangles of nnsp_features_s16: edge[count + 2] first bin of each segment,
+ * rising [bins] Q15. In segment j, mask = band[j-1] + ((band[j] - band[j-1]) * rising >> 15); before and behind the bands as the nearest one.
+ */
+void nnsp_band_mask_s16(const int16_t *band, unsigned count, const uint16_t *edge, const int16_t *rising, int16_t *mask,
+                        unsigned bins);
+
 /* z[bins][2] = z * gain >> shift, gain = floor + (mask * (32768 - floor) >> 15); mask 0..32767. shift: 15..30. */
 void nnsp_mask_s32(int32_t *z, const int16_t *mask, unsigned bins, unsigned floor, unsigned shift);
 

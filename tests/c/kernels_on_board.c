@@ -28,6 +28,7 @@ enum {
     RFFT,
     IRFFT,
     MASK,
+    BAND_MASK,
     OVERLAP_ADD,
     LOG2,
     FEATURES,
@@ -198,6 +199,17 @@ static void mask(const uint32_t *a)
     give(z, a[0] * 2 * sizeof *z);
 }
 
+/* bands, bins, offset of the bands, of edges, of rising, of the mask; band, edge, rising */
+static void band_mask(const uint32_t *a)
+{
+    const int16_t *band = take(a[0] * sizeof *band, a[2]);
+    const uint16_t *edge = take((a[0] + 2) * sizeof *edge, a[3]);
+    const int16_t *rising = take(a[1] * sizeof *rising, a[4]);
+    int16_t *to = room(a[1] * sizeof *to, a[5]);
+    nnsp_band_mask_s16(band, a[0], edge, rising, to, a[1]);
+    give(to, a[1] * sizeof *to);
+}
+
 /* size, hop, shift, offset of the window, of out; sum, z, window */
 static void overlap_add(const uint32_t *a)
 {
@@ -277,6 +289,7 @@ static void run(const header *h)
     case RFFT: rfft(a); break;
     case IRFFT: irfft(a); break;
     case MASK: mask(a); break;
+    case BAND_MASK: band_mask(a); break;
     case OVERLAP_ADD: overlap_add(a); break;
     case LOG2: log2_of_each(a); break;
     case FEATURES: features(a); break;

@@ -9,6 +9,7 @@ from networks import architectures
 from nnsp.errors import UserError
 from nnsp.network import arch
 from nnsp.network.arch import Arch, Layer
+from nnsp.signal.frontend import FrontEnd
 
 NN_ARCH = Path(__file__).parents[2] / "nn_arch"
 
@@ -127,6 +128,23 @@ def test_refused_text(text: str, message: str) -> None:
     with pytest.raises(UserError) as caught:
         arch.parse(text, "net.txt")
     assert str(caught.value).startswith(message)
+
+
+def test_masks_of_power_spectra_are_per_bin() -> None:
+    for feat_type, units, choice in [
+        (
+            "mel",
+            73,
+            r"257 sigmoid neurons \(a gain per frequency bin\) or 72 \(a gain per mel band\), not fc 73",
+        ),
+        ("pspec", 72, r"257 sigmoid neurons \(a gain per frequency bin\), not fc 72"),
+    ]:
+        fe = FrontEnd(feat_type=feat_type)
+        with pytest.raises(
+            UserError, match=f"wrong: the last layer must be an fc or conv1d of {choice} sigmoid"
+        ):
+            arch.check_fits(Arch("wrong", fe.feature_count, 0.0, (Layer("fc", units, "sigmoid"),)), fe)
+    arch.check_fits(Arch("bands", 72, 0.0, (Layer("fc", 72, "sigmoid"),)), FrontEnd())
 
 
 def test_refused_files(tmp_path: Path) -> None:

@@ -205,23 +205,24 @@ dropprob 0
 layer_type lstm
 layer_neurons 20
 layer_type fc
-layer_neurons 257
+layer_neurons {outputs}
 activation sigmoid
 """
 
 
 def test_a_network_that_nobody_has_trained(measured: list[measure.Measured], tmp_path: Path) -> None:
-    texts = [tmp_path / "def_mel.txt", tmp_path / "def_pspec.txt"]
-    for path, inputs in zip(texts, (30, 257), strict=True):
-        path.write_text(CANDIDATE.format(inputs=inputs))
+    sizes = {"mel": (30, 257), "pspec": (257, 257), "bands": (30, 30)}
+    texts = [tmp_path / f"def_{name}.txt" for name in sizes]
+    for path, (inputs, outputs) in zip(texts, sizes.values(), strict=True):
+        path.write_text(CANDIDATE.format(inputs=inputs, outputs=outputs))
     candidates.write(texts, measure.CANDIDATES, measure.speech(), ["other"])
     more = measure.measure("qemu_m4", False, print, [measure.FIRMWARE, measure.CANDIDATES])
     assert more.cases.keys() - measured[0].cases.keys() == {
-        f"{part}_{name}" for part in ("frame", "network") for name in ("mel", "pspec")
+        f"{part}_{name}" for part in ("frame", "network") for name in sizes
     }
-    for name, inputs in (("mel", 30), ("pspec", 257)):
+    for name, (inputs, outputs) in sizes.items():
         case = more.cases[f"frame_{name}"]
-        assert case.macs == 80 * (inputs + 20) + 20 * 257
+        assert case.macs == 80 * (inputs + 20) + 20 * outputs
         assert case.cycles is not None and case.cycles > case.instructions > case.macs
         assert len(set(case.checksums)) > 50  # not silence
         assert more.tables[f"frame_{name}"] > case.macs

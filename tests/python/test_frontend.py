@@ -1,5 +1,8 @@
 """The float front end against textbook forms of it."""
 
+from dataclasses import replace
+from typing import Any
+
 import keras
 import librosa
 import numpy as np
@@ -61,6 +64,32 @@ def test_tensors_equal_numpy(fe: FrontEnd) -> None:
     features = frontend.features(level, 10.0, 0.5)
     assert features.max() == 8 - 2.0**-12
     np.testing.assert_allclose(frontend.features(level_found, 10.0, 0.5, keras.ops), features, atol=2e-2)
+
+
+@pytest.mark.parametrize("fe", [fe for fe in FRONT_ENDS if fe.feat_type == "mel"], ids=str)
+def test_gains_of_bands_lie_along_the_triangles(fe: FrontEnd) -> None:
+    top = 2595 * np.log10(1 + fe.rate / 2 / 700)
+    centres = 700 * (10 ** (np.linspace(0, top, fe.bands + 2)[1:-1] / 2595) - 1)
+    hertz = np.arange(fe.bins) * fe.rate / fe.fft_size
+    mask = np.random.default_rng(1).random((3, 4, fe.bands)).astype(np.float32)
+    wanted = np.array([np.interp(hertz, centres, row) for row in mask.reshape(-1, fe.bands)])
+    wanted = fe.mask_floor + (1 - fe.mask_floor) * wanted.reshape(3, 4, fe.bins)
+    wanted[..., hertz < 50] = 0
+    found = frontend.gain(fe, mask)
+    np.testing.assert_allclose(found, wanted, atol=1e-6)
+    assert found.dtype == np.float32
+    tensor = frontend.gain(fe, keras.ops.convert_to_tensor(mask), keras.ops)
+    np.testing.assert_allclose(keras.ops.convert_to_numpy(tensor), wanted, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("change", "cut"),
+    [({}, 2), ({"low_cut": 0.0}, 0), ({"low_cut": 62.5}, 2), ({"low_cut": 62.6}, 3), ({"fft_size": 1024}, 4)],
+)
+def test_gains_of_bins_below_the_low_cut_are_zero(change: dict[str, Any], cut: int) -> None:
+    fe = replace(FrontEnd(), **change)
+    found = frontend.gain(fe, np.ones(fe.bins, np.float32))
+    assert (found == (np.arange(fe.bins) >= cut)).all()
 
 
 def test_floor_is_one_int16_step() -> None:

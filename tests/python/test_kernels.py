@@ -40,11 +40,12 @@ BATCH_BYTES = 1 << 20
     RFFT,
     IRFFT,
     MASK,
+    BAND_MASK,
     OVERLAP_ADD,
     LOG2,
     FEATURES,
     ENHANCER,
-) = range(18)
+) = range(19)
 """As in kernels_on_board.c, which says what each takes."""
 
 INT16_EXTREMES = np.array([-32768, -32767, -1, 0, 1, 32767], dtype=np.int16)
@@ -352,6 +353,20 @@ def mask_cases(rng: np.random.Generator) -> Iterator[Case]:
             yield Case(f"mask {arguments}", MASK, arguments, (z, gain), (8 * bins,))
 
 
+def band_mask_cases(rng: np.random.Generator) -> Iterator[Case]:
+    for number, count in enumerate([1, 2, 3, 4, 5, 8, 23, 24, 33, 71, 72, 73] * 6):
+        bins = int(rng.integers(1, 7 * count + 2))
+        # Some segments are empty, and some bins before and behind all of them.
+        edge = np.sort(rng.integers(0, bins + 1, count + 2))
+        band, rising = rng.integers(0, 32768, count), rng.integers(0, 32768, bins)
+        if number % 3 == 0:
+            band, rising = rng.choice([0, 1, 32767], count), rng.choice([0, 1, 32767], bins)
+        arguments = (count, bins, *(int(offset) for offset in rng.choice([0, 2, 4, 6], 4)))
+        types = (np.int16, np.uint16, np.int16)
+        arrays = tuple(map(np.ndarray.astype, (band, edge, rising), types))
+        yield Case(f"band_mask {arguments}", BAND_MASK, arguments, arrays, (2 * bins,))
+
+
 def overlap_cases(rng: np.random.Generator) -> Iterator[Case]:
     sizes = [
         (2, 1),
@@ -425,6 +440,7 @@ def kernel_cases() -> list[Case]:
         window_cases,
         real_transform_cases,
         mask_cases,
+        band_mask_cases,
         overlap_cases,
         log2_cases,
         feature_cases,
@@ -459,8 +475,14 @@ NETWORKS = {
         FrontEnd(window_size=1024, hop=256, fft_size=1024),
         (Layer("conv1d", 8, "tanh", 5), Layer("fc", 513, "sigmoid")),
     ),
+    "bands": (FrontEnd(), (Layer("lstm", 5, "tanh"), Layer("fc", 72, "sigmoid"))),
+    "odd_bands": (
+        replace(SMALL, bands=33, low_cut=200.0),
+        (Layer("conv1d", 6, "tanh", 3, 2), Layer("conv1d", 33, "sigmoid", 2, 3)),
+    ),
 }
-"""A front end and layers each: odd widths, strides, every activation, transforms of even and odd powers of two."""
+"""A front end and layers each: odd widths, strides, every activation, masks of bins and of bands, transforms of even
+and odd powers of two."""
 
 
 def network_model(number: int, name: str) -> IntegerModel:

@@ -10,7 +10,7 @@ import pytest
 from networks import random_weights
 from nnsp import arithmetic
 from nnsp.errors import UserError
-from nnsp.integer import clib, frontend, quantization, tables
+from nnsp.integer import calibration, clib, frontend, quantization, tables
 from nnsp.integer.clib import CEnhancer, TableEnhancer
 from nnsp.integer.enhancer import IntegerEnhancer, IntegerModel
 from nnsp.network.arch import Arch, Layer
@@ -26,12 +26,16 @@ FRONT_ENDS = [
 ]
 
 
-def build_model(fe: FrontEnd, strides: int = 1, seed: int = 1) -> IntegerModel:
-    """An untrained network on a front end with made-up statistics."""
+MEL = [fe for fe in FRONT_ENDS if fe.feat_type == "mel"]
+ODD_BANDS = FrontEnd(window_size=256, hop=128, fft_size=256, bands=33, low_cut=300.0)
+
+
+def build_model(fe: FrontEnd, strides: int = 1, seed: int = 1, outputs: int | None = None) -> IntegerModel:
+    """An untrained network on a front end with made-up statistics; outputs: bins, unless given."""
     layers = (
         Layer("conv1d", 16, "tanh", kernel_size=3, strides=strides),
         Layer("lstm", 12, "tanh"),
-        Layer("fc", fe.bins, "sigmoid"),
+        Layer("fc", outputs or fe.bins, "sigmoid"),
     )
     arch = Arch("small", fe.feature_count, 0.0, layers)
     rng = np.random.default_rng(seed)
@@ -56,10 +60,14 @@ def signals(samples: int) -> dict[str, np.ndarray]:
     }
 
 
-@pytest.mark.parametrize("fe", FRONT_ENDS, ids=str)
+@pytest.mark.parametrize(
+    ("fe", "masks"),
+    [*((fe, "bins") for fe in FRONT_ENDS), *((fe, "bands") for fe in MEL), (ODD_BANDS, "bands")],
+    ids=str,
+)
 @pytest.mark.parametrize("strides", [1, 3])
-def test_c_equals_numpy(fe: FrontEnd, strides: int) -> None:
-    model = build_model(fe, strides)
+def test_c_equals_numpy(fe: FrontEnd, masks: str, strides: int) -> None:
+    model = build_model(fe, strides, outputs=getattr(fe, masks))
     library = clib.library(checked=True)
     library.lib.nnsp_checked.overflows = 0
     for name, x in signals(40 * fe.hop).items():
@@ -69,9 +77,10 @@ def test_c_equals_numpy(fe: FrontEnd, strides: int) -> None:
         assert library.lib.nnsp_checked.overflows == 0, name
 
 
+@pytest.mark.parametrize("outputs", [257, 72])
 @pytest.mark.parametrize("strides", [1, 3])
-def test_any_split_of_the_stream_gives_the_same(strides: int) -> None:
-    model = build_model(FrontEnd(), strides)
+def test_any_split_of_the_stream_gives_the_same(strides: int, outputs: int) -> None:
+    model = build_model(FrontEnd(), strides, outputs=outputs)
     x = signals(30 * 160)["noise"]
     whole = IntegerEnhancer(model).process(x)
     for make in (IntegerEnhancer, CEnhancer):
@@ -98,7 +107,7 @@ def test_save_restore_and_interleave() -> None:
 
 @pytest.mark.parametrize("fe", FRONT_ENDS, ids=str)
 def test_analysis_and_synthesis_alone_give_back_the_input(fe: FrontEnd) -> None:
-    model = build_model(fe)
+    model = build_model(replace(fe, low_cut=0.0))
     fixed = model.frontend
     delay = fe.window_size - fe.hop
     for name in ("noise", "sweep"):
@@ -140,13 +149,73 @@ def test_features_keep_to_the_float_front_end(fe: FrontEnd) -> None:
         assert error.max() < 0.05, name
 
 
+@pytest.mark.parametrize("fe", [*MEL, ODD_BANDS], ids=str)
+def test_masks_of_bands_keep_to_the_float_ones(fe: FrontEnd) -> None:
+    fixed = build_model(fe).frontend
+    masks = np.random.default_rng(2).integers(0, 32768, (50, fe.bands)).astype(np.int16)
+    masks[0], masks[1], masks[2] = 0, 32767, np.where(np.arange(fe.bands) % 2, 32767, 0)
+    found = frontend.bin_masks(fixed, masks).astype(int)
+    assert (found[0] == 0).all()
+    assert (found[1] == 32767).all()
+    error = found - masks @ float_frontend.band_interpolation(fe)
+    # Half a step of the weight, and the step that rounding down may take.
+    assert error.min() >= -1.5
+    assert error.max() <= 0.5
+
+
+@pytest.mark.parametrize("outputs", [257, 72])
+def test_audio_keeps_to_the_float_network(outputs: int) -> None:
+    """From the waveform on: the float front end, the float network, the float masks; the integers in C."""
+    fe = FrontEnd()
+    layers = (Layer("lstm", 12, "tanh"), Layer("fc", outputs, "sigmoid"))
+    arch = Arch("small", fe.feature_count, 0.0, layers)
+    weights = random_weights(arch, 1, 0.7)
+    mean, std = np.linspace(18, 22, 72), np.full(72, 3.0)
+    model = IntegerModel(quantization.quantize(arch, weights), frontend.build(fe, mean, std))
+    x = signals(100 * fe.hop)["noise"]
+    re, im = float_frontend.analyse(fe, float_frontend.with_history(fe, x.astype(np.float64)))
+    features = float_frontend.features(float_frontend.levels(fe, re, im), mean, std)
+    gain = float_frontend.gain(fe, calibration.float_activations(arch, weights, features)[-1])
+    wanted = float_frontend.synthesise(fe, re * gain, im * gain)
+    assert calibration.sqnr_db(wanted, CEnhancer(model).process(x)) > 35
+
+
+@pytest.mark.parametrize("low_cut", [0.0, 50.0, 300.0])
+def test_nothing_below_the_low_cut_comes_through(low_cut: float) -> None:
+    """Tones in the middle of bins: those below the cut are gone, the others are as without it."""
+    model = build_model(replace(FrontEnd(), low_cut=low_cut))
+    for hertz in (0.0, 250.0, 437.5):
+        x = (8000 * np.cos(2 * np.pi * hertz / 16000 * np.arange(16000))).astype(np.int16)
+        left = np.square(CEnhancer(model).process(x)[8000:].astype(float)).mean()
+        # A window of three hops spreads a tone over two bins to either side.
+        if hertz + 2 * 31.25 < low_cut:
+            assert left < 300
+        elif hertz - 2 * 31.25 > low_cut or low_cut == 0:
+            assert left > 1e5
+
+
+def test_masks_of_neither_bins_nor_bands_are_refused_in_c() -> None:
+    library = clib.library()
+    for fe, outputs in [(FrontEnd(), 100), (FrontEnd(feat_type="pspec"), 72), (FrontEnd(), 300)]:
+        model = build_model(fe)
+        arch = Arch("wrong", fe.feature_count, 0.0, (Layer("fc", outputs, "sigmoid"),))
+        network = quantization.quantize(arch, random_weights(arch, 1, 0.5))
+        c = clib.CTables(library)
+        table = c.new(
+            "nnsp_model *", (c.new("char[]", b"x"), c.frontend(model.frontend), c.network(network), 0, 0)
+        )
+        state = library.ffi.new("uint64_t[]", 4000)
+        status = library.lib.nnsp_enhancer_init(library.ffi.new("nnsp_enhancer *"), table, state, 32000)
+        assert status == library.lib.NNSP_ERR_SHAPE
+
+
 def test_compiled_tables_equal_the_model(tmp_path: Path) -> None:
-    model = build_model(FrontEnd())
+    model = build_model(FrontEnd(), outputs=72)
     made = tables.Provenance("command", "arch", "weights")
     tables.write(tmp_path, tables.model_files(model, 7, "tiny", made))
     x = signals(20 * 160)["noise"]
     compiled = TableEnhancer(tmp_path / "def_nn7_tiny.c")
-    assert compiled.state_bytes == tables.enhancer_state_bytes(model)
+    assert compiled.state_bytes == tables.enhancer_state_bytes(model.network.arch, FrontEnd())
     np.testing.assert_array_equal(compiled.process(x), IntegerEnhancer(model).process(x))
 
 
@@ -166,7 +235,12 @@ def test_network_must_fit_the_front_end() -> None:
     fixed = build_model(FrontEnd()).frontend
     for layers, neurons, sentence in [
         ((Layer("fc", 257, "sigmoid"),), 40, "input_neurons 40, but --feat_type=mel gives 72 features"),
-        ((Layer("fc", 100, "sigmoid"),), 72, "must be an fc or conv1d of 257 sigmoid neurons"),
+        (
+            (Layer("fc", 100, "sigmoid"),),
+            72,
+            r"must be an fc or conv1d of 257 sigmoid neurons \(a gain per frequency bin\) or 72 "
+            r"\(a gain per mel band\), not fc 100 sigmoid",
+        ),
         ((Layer("fc", 257, "tanh"),), 72, "not fc 257 tanh"),
         ((Layer("lstm", 257, "tanh"),), 72, "not lstm 257 tanh"),
     ]:
@@ -182,6 +256,11 @@ def test_sizes_that_the_transform_cannot_take_are_refused(change: dict[str, Any]
     fe = replace(FrontEnd(), **change)
     with pytest.raises(UserError, match="front end: fft_size"):
         frontend.build(fe, np.zeros(72), np.ones(72))
+
+
+def test_low_cut_of_everything_is_refused() -> None:
+    with pytest.raises(UserError, match=r"low_cut 8000\.0 must lie between 0 and 8000 Hz"):
+        frontend.build(FrontEnd(low_cut=8000.0), np.zeros(72), np.ones(72))
 
 
 def test_feature_that_never_moves_is_refused() -> None:

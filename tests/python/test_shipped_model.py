@@ -38,7 +38,7 @@ def model(trained: Trained, noisy: np.ndarray) -> IntegerModel:
 def test_sizes(trained: Trained, model: IntegerModel) -> None:
     assert trained.arch.parameters == trained.model.count_params() == 102_209
     assert trained.arch.macs_per_frame == 101_448
-    assert tables.enhancer_state_bytes(model) <= 12_000
+    assert tables.enhancer_state_bytes(trained.arch, trained.frontend) <= 12_000
 
 
 def test_committed_tables_are_those_of_the_committed_weights(model: IntegerModel) -> None:

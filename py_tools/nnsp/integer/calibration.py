@@ -143,8 +143,10 @@ def convert(
     return IntegerModel(network, fixed), report
 
 
-def report_text(report: list[LayerReport]) -> str:
-    """The report as a table."""
+def report_text(report: list[LayerReport], fe: FrontEnd) -> str:
+    """The report as a table, with the bytes of all tables."""
     lines = [f"{'layer':<28}{'SQNR dB':>9}{'saturated':>11}{'of':>9}{'bytes':>9}"]
     lines += [f"{r.layer:<28}{r.sqnr_db:>9.1f}{r.saturations:>11}{r.outputs:>9}{r.bytes:>9}" for r in report]
-    return "\n".join([*lines, f"{'sum':<57}{sum(r.bytes for r in report):>9}"])
+    frontend_bytes = tables.frontend_bytes(fe)
+    lines.append(f"{'front end':<57}{frontend_bytes:>9}")
+    return "\n".join([*lines, f"{'sum':<57}{sum(r.bytes for r in report) + frontend_bytes:>9}"])

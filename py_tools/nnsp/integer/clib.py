@@ -140,6 +140,7 @@ class CTables:
                 "mask_shift": fe.mask_shift,
                 "output_shift": fe.output_shift,
                 "mask_floor": fe.mask_floor,
+                "cut_bins": form.cut_bins,
                 "checksum": tables.frontend_checksum(fe),
             },
         )
@@ -148,7 +149,7 @@ class CTables:
         """const nnsp_model *"""
         name = self.new("char[]", model.network.arch.name.encode())
         network, frontend = self.network(model.network), self.frontend(model.frontend)
-        size = tables.enhancer_state_bytes(model)
+        size = tables.enhancer_state_bytes(model.network.arch, model.frontend.float_form)
         return self.new("nnsp_model *", (name, frontend, network, size, 0))
 
 

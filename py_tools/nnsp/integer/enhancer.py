@@ -63,7 +63,7 @@ class IntegerEnhancer:
             raise ValueError(f"expected int16 samples, a multiple of {fe.hop}")
         re, im = frontend.analyse(table, frontend.framed(table, samples, self._history))
         outputs = self.network.run(frontend.features(table, re, im))
-        mask = self._hold(outputs, len(re))
+        mask = self._hold(frontend.bin_masks(table, outputs), len(re))
         parts = frontend.synthesise(table, re, im, mask)
         out = np.empty(len(samples), dtype=np.int16)
         for t, part in enumerate(parts):

@@ -69,6 +69,10 @@ def build(fe: FrontEnd, mean: Array, std: Array) -> IntegerFrontEnd:
         raise UserError(
             f"front end: mask_floor {fe.mask_floor} must lie between 0 and 0.5; train with such a one"
         )
+    if not 0 <= fe.low_cut < fe.rate / 2:
+        raise UserError(
+            f"front end: low_cut {fe.low_cut} must lie between 0 and {fe.rate / 2:g} Hz; train with such a one"
+        )
     window = float_frontend.window(fe)
     points = n // 2
     stages = twiddled_stages(points)
@@ -247,6 +251,18 @@ def features(fe: IntegerFrontEnd, re: Array, im: Array) -> Array:
     return arithmetic.saturate16(arithmetic.round_shift(product, 32 - arithmetic.FEATURE_FRAC))
 
 
+def bin_masks(fe: IntegerFrontEnd, masks: Array) -> Array:
+    """Masks of every bin, Q15 int16 [frames, bins], from one per bin or one per mel band."""
+    form = fe.float_form
+    if masks.shape[1] == form.bins or fe.band_edge is None or fe.rising is None:
+        return masks
+    segment = np.searchsorted(fe.band_edge, np.arange(form.bins), side="right") - 1
+    before, after = (
+        masks[:, np.clip(band, 0, form.bands - 1)].astype(np.int64) for band in (segment - 1, segment)
+    )
+    return (before + ((after - before) * fe.rising >> 15)).astype(np.int16)
+
+
 def synthesise(fe: IntegerFrontEnd, re: Array, im: Array, mask: Array) -> Array:
     """Windowed time signal of masked spectra, before the overlap-add.
 
@@ -261,6 +277,7 @@ def synthesise(fe: IntegerFrontEnd, re: Array, im: Array, mask: Array) -> Array:
     """
     points = fe.float_form.fft_size // 2
     gain = fe.mask_floor + ((mask.astype(np.int64) * (32768 - fe.mask_floor)) >> 15)
+    gain[:, : fe.float_form.cut_bins] = 0
     re, im = (re * gain) >> fe.mask_shift, (im * gain) >> fe.mask_shift
     twiddle = fe.twiddle.astype(np.int64)
     k = np.arange(1, points // 2 + 1)

@@ -11,11 +11,12 @@ import numpy as np
 from nnsp.arithmetic import Array, log2_table, tanh_table
 from nnsp.files import written
 from nnsp.integer.enhancer import IntegerModel
-from nnsp.integer.frontend import IntegerFrontEnd
+from nnsp.integer.frontend import IntegerFrontEnd, twiddle_steps
 from nnsp.integer.quantization import IntegerLayer
 from nnsp.network.arch import Arch, Layer
+from nnsp.signal.frontend import FrontEnd
 
-TABLE_VERSION = 3
+TABLE_VERSION = 4
 """NNSP_TABLE_VERSION of nnsp_lib/include/nnsp_table.h; raise both together."""
 
 GROUP_ROWS, BLOCK_COLS = 4, 8
@@ -111,6 +112,7 @@ def frontend_checksum(fe: IntegerFrontEnd) -> int:
         fe.mask_shift,
         fe.output_shift,
         fe.mask_floor,
+        form.cut_bins,
     ]
     crc = zlib.crc32(np.array(head, dtype="<u2").tobytes())
     for part in (fe.window, fe.twiddle, fe.band_edge, fe.rising, fe.mean, fe.gain):
@@ -119,9 +121,15 @@ def frontend_checksum(fe: IntegerFrontEnd) -> int:
     return crc
 
 
-def table_bytes(arch: Arch) -> int:
-    """Bytes of weights, biases and multipliers in flash, padding included."""
-    return sum(map(layer_bytes, arch.layers, arch.inputs))
+def table_bytes(arch: Arch, fe: FrontEnd) -> int:
+    """Bytes of all tables in flash: weights, biases and multipliers with their padding, and the front end's."""
+    return sum(map(layer_bytes, arch.layers, arch.inputs)) + frontend_bytes(fe)
+
+
+def frontend_bytes(fe: FrontEnd) -> int:
+    """Bytes of the front end's tables."""
+    bands = 2 * (fe.bands + 2 + fe.bins) if fe.feat_type == "mel" else 0
+    return 2 * fe.window_size + 8 * len(twiddle_steps(fe.fft_size // 2)) + bands + 8 * fe.feature_count
 
 
 def layer_bytes(layer: Layer | IntegerLayer, inputs: int) -> int:
@@ -145,12 +153,10 @@ def state_bytes(arch: Arch) -> int:
     return total + 2 * (2 * padded(widest) + 4 * padded(widest_lstm))
 
 
-def enhancer_state_bytes(model: IntegerModel) -> int:
+def enhancer_state_bytes(arch: Arch, fe: FrontEnd) -> int:
     """nnsp_enhancer_state_bytes of a model."""
-    form = model.frontend.float_form
-    frontend = sum(-(-n // 8) * 8 for n in (form.bins * 8, form.window_size * 4, form.window_size * 2))
-    vectors = 2 * (padded(form.feature_count) + padded(form.bins))
-    return frontend + state_bytes(model.network.arch) + vectors
+    frontend = sum(-(-n // 8) * 8 for n in (fe.bins * 8, fe.window_size * 4, fe.window_size * 2))
+    return frontend + state_bytes(arch) + 2 * (padded(fe.feature_count) + padded(fe.bins))
 
 
 def model_files(model: IntegerModel, net_id: int, net_name: str, made: Provenance) -> dict[str, str]:
@@ -196,7 +202,7 @@ def model_files(model: IntegerModel, net_id: int, net_name: str, made: Provenanc
         f'#define {upper}_ARCH "{model.network.arch.name}"\n'
         f"#define {upper}_RATE {form.rate}\n"
         f"#define {upper}_HOP {form.hop}\n"
-        f"#define {upper}_STATE_BYTES {enhancer_state_bytes(model)}\n"
+        f"#define {upper}_STATE_BYTES {enhancer_state_bytes(model.network.arch, form)}\n"
         f"#define {upper}_CHECKSUM 0x{network_checksum(model.network.layers):08X}u\n\n"
         f"extern const nnsp_model {symbol};\n\n#endif\n"
     )
@@ -238,11 +244,12 @@ def _frontend(fe: IntegerFrontEnd) -> Iterator[str]:
         bands = "band_edge, rising"
     yield _array("int32_t", "mean", fe.mean)
     yield _array("int32_t", "gain", fe.gain)
-    sizes = (form.rate, form.window_size, form.hop, form.fft_size, form.feature_count, fe.mask_floor)
+    sizes = (form.rate, form.window_size, form.hop, form.fft_size, form.feature_count)
+    gains = (fe.mask_floor, form.cut_bins)
     shifts = (fe.window_shift, fe.power_shift, fe.mask_shift, fe.output_shift)
     yield (
         f"static const nnsp_frontend_table frontend = {{\n    window, twiddle, {bands}, mean, gain,\n"
-        f"    {', '.join(map(str, sizes))},\n    NNSP_{form.feat_type.upper()}, {', '.join(map(str, shifts))}, "
+        f"    {', '.join(map(str, sizes + gains))},\n    NNSP_{form.feat_type.upper()}, {', '.join(map(str, shifts))}, "
         f"0x{frontend_checksum(fe):08X}u}};\n"
     )
 

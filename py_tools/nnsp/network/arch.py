@@ -256,7 +256,7 @@ def check_fits(arch: Arch, fe: FrontEnd) -> None:
     Raises
     ------
     UserError
-        Wrong width of the input, or a last layer that gives no gain per bin.
+        Wrong width of the input, or a last layer that gives no gain per bin or band.
     """
     last = arch.layers[-1]
     if arch.input_neurons != fe.feature_count:
@@ -264,10 +264,13 @@ def check_fits(arch: Arch, fe: FrontEnd) -> None:
             f"{arch.name}: input_neurons {arch.input_neurons}, but --feat_type={fe.feat_type} gives "
             f"{fe.feature_count} features; change one of them"
         )
-    if last.kind == "lstm" or last.activation != "sigmoid" or last.units != fe.bins:
+    widths, choice = (fe.bins,), f"{fe.bins} sigmoid neurons (a gain per frequency bin)"
+    if fe.feat_type == "mel":
+        widths, choice = (fe.bins, fe.bands), f"{choice} or {fe.bands} (a gain per mel band)"
+    if last.kind == "lstm" or last.activation != "sigmoid" or last.units not in widths:
         raise UserError(
-            f"{arch.name}: the last layer must be an fc or conv1d of {fe.bins} sigmoid neurons (a gain per "
-            f"frequency bin), not {last.kind} {last.units} {last.activation}"
+            f"{arch.name}: the last layer must be an fc or conv1d of {choice}, not "
+            f"{last.kind} {last.units} {last.activation}"
         )
 
 

@@ -125,7 +125,8 @@ class ModelFolder:
         """
         path = self.path / "frontend.json"
         try:
-            form = json.loads(path.read_text(encoding="utf-8"))
+            # Networks trained before there was a low cut do not tell of it.
+            form = {"low_cut": FrontEnd.low_cut, **json.loads(path.read_text(encoding="utf-8"))}
             fe = FrontEnd(**{field.name: form[field.name] for field in fields(FrontEnd)})
             mean, std = (np.asarray(form[name], dtype=np.float32) for name in ("mean", "std"))
         except (OSError, ValueError, KeyError, TypeError) as error:

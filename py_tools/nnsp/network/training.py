@@ -191,7 +191,7 @@ class Objective:
         level_x = frontend.levels(self.fe, *x, ops)
         features = frontend.features(level_x, self.normalisation.mean, self.normalisation.std, ops)
         mask, state = self.model.step(features, state, self.quantized, dropout)
-        gain = frontend.gain(self.fe, mask)
+        gain = frontend.gain(self.fe, mask, ops)
         return losses.masked_compressed_spectrum(gain, x, s, level, valid), (gain, state)
 
 

@@ -23,7 +23,8 @@ Floats = NDArray[np.float64]
 class FrontEnd:
     """Sizes of the front end; ``window_size``, ``hop`` and ``fft_size`` in samples, ``rate`` in Hz.
 
-    ``mask_floor``, 0 to 0.5, is the least gain: what is left of the noise covers what a mask does to the speech.
+    ``mask_floor``, 0 to 0.5, is the least gain: what is left of the noise covers what a mask does to the speech. Below
+    ``low_cut``, in Hz, there is no speech, and the gain is 0.
     """
 
     rate: int = 16000
@@ -33,6 +34,7 @@ class FrontEnd:
     feat_type: str = "mel"
     bands: int = 72
     mask_floor: float = 0.15
+    low_cut: float = 50.0
 
     @property
     def bins(self) -> int:
@@ -45,14 +47,25 @@ class FrontEnd:
         return self.bands if self.feat_type == "mel" else self.bins
 
     @property
+    def cut_bins(self) -> int:
+        """Bins below ``low_cut``."""
+        return int(np.count_nonzero(np.arange(self.bins) * (self.rate / self.fft_size) < self.low_cut))
+
+    @property
     def history(self) -> int:
         """Samples of a frame that come before its hop; also the delay of the output."""
         return self.window_size - self.hop
 
 
-def gain(fe: FrontEnd, mask: Any) -> Any:
-    """Gain of every bin, mask_floor to 1, of a network's output, 0 to 1."""
-    return fe.mask_floor + (1 - fe.mask_floor) * mask
+def gain(fe: FrontEnd, mask: Any, xp: Any = np) -> Any:
+    """Gain of every bin, [..., bins], of a network's output, 0 to 1, [..., bins or bands].
+
+    It is mask_floor to 1, and 0 below low_cut.
+    """
+    if mask.shape[-1] != fe.bins:
+        mask = xp.matmul(mask, band_interpolation(fe).astype("float32"))
+    heard = (np.arange(fe.bins) >= fe.cut_bins).astype("float32")
+    return (fe.mask_floor + (1 - fe.mask_floor) * mask) * heard
 
 
 def window(fe: FrontEnd) -> Floats:
@@ -118,6 +131,21 @@ def mel_matrix(fe: FrontEnd) -> Floats:
         up, down = slice(edges[band], edges[band + 1]), slice(edges[band + 1], edges[band + 2])
         matrix[up, band] = rising[up]
         matrix[down, band] = 1 - rising[down]
+    return matrix
+
+
+def band_interpolation(fe: FrontEnd) -> Floats:
+    """From a value per mel band to one per bin, along the triangles: float64 [bands, bins].
+
+    Bins below the centre of the first band have its value, those above that of the last band have that one's.
+    """
+    edges, rising = mel_segments(fe)
+    bins = np.arange(fe.bins)
+    segment = np.searchsorted(edges, bins, side="right") - 1
+    last = fe.bands - 1
+    matrix = np.zeros((fe.bands, fe.bins))
+    np.add.at(matrix, (np.clip(segment, 0, last), bins), rising)
+    np.add.at(matrix, (np.clip(segment - 1, 0, last), bins), 1 - rising)
     return matrix
 
 
