@@ -5,13 +5,20 @@ data_se.py --speech=DIR --noise=DIR takes folders of your own; the built-in gene
 
 import argparse
 import os
+import time
 from collections import defaultdict
+from dataclasses import replace
 from pathlib import Path
+
+from tqdm import tqdm
 
 from nnsp import cli
 from nnsp.data import corpus, download, mixing, synthesis
 from nnsp.errors import UserError
 from nnsp.signal import audio
+
+MEASURED_SECONDS = 640
+MEASURED_ROWS, ROW_SECONDS = 16, 10  # of a batch
 
 
 def parse() -> argparse.Namespace:
@@ -28,7 +35,12 @@ def parse() -> argparse.Namespace:
     add("--download_folder", default="build/downloads", metavar="DIR", help="where to (default %(default)s)")
     add("--out", default="build/datasets", metavar="DIR", help="where the lists go (default %(default)s)")
     add("--datasize_noise", type=int, default=-1, metavar="N", help="use N training utterances (-1: all)")
-    add("--reverb_prob", type=float, default=0.2, help="share of mixtures in a room (default %(default)s)")
+    add(
+        "--mixing",
+        metavar="FILE",
+        help="JSON of what mixtures are like, to lie beside the lists (default: made)",
+    )
+    add("--reverb_prob", type=float, help="share of mixtures in a room (default: as --mixing, or 0.2)")
     add(
         "--test_share",
         type=float,
@@ -42,6 +54,7 @@ def parse() -> argparse.Namespace:
         default=os.cpu_count(),
         help="decode in so many processes (default: all cores)",
     )
+    add("--measure", metavar="LIST", help="only make ten minutes of mixtures of a list, and say how fast")
     add("--demo_clip", metavar="DIR", help="only write the demonstration, noisy.wav and clean.wav, there")
     return parser.parse_args()
 
@@ -60,19 +73,41 @@ def describe(name: str, clips: list[corpus.Clip]) -> None:
         print(f"{name:5} {kind:6} {hours:6.2f} h  {count:6} files  {len(seconds):5} {who}")
 
 
+def measure(list_path: str) -> None:
+    """Print how many seconds of mixtures a second of computing makes."""
+    mixer, threads = mixing.Mixer.open(list_path, 0), os.cpu_count() or 1
+    batches = MEASURED_SECONDS // (MEASURED_ROWS * ROW_SECONDS)
+    mixer.batch(0, 0, MEASURED_ROWS, ROW_SECONDS)  # rooms and curves are made once
+    started, used = time.monotonic(), time.process_time()
+    made = mixing.prefetch(mixer, 1, range(batches), MEASURED_ROWS, ROW_SECONDS, threads)
+    for _ in tqdm(made, total=batches, unit="batch", leave=False):
+        pass
+    took, used = time.monotonic() - started, time.process_time() - used
+    print(
+        f"{MEASURED_SECONDS} s of mixtures: {used:.2f} s of one core, {MEASURED_SECONDS / used:.0f} x real time; "
+        f"with {threads} threads, beside whatever else runs, {MEASURED_SECONDS / took:.0f} x"
+    )
+
+
 def main() -> None:
     args = parse()
+    if args.measure:
+        measure(args.measure)
+        return
     if args.demo_clip:
         for name, sound in zip(("noisy", "clean"), synthesis.demo_pair(), strict=True):
             audio.write_wav(Path(args.demo_clip) / f"{name}.wav", sound)
         return
-    if not 0 < args.test_share < 1 or not 0 <= args.reverb_prob <= 1:
+    if not 0 < args.test_share < 1 or not 0 <= (args.reverb_prob or 0) <= 1:
         raise UserError("--test_share must lie between 0 and 1, --reverb_prob from 0 to 1")
     fixed = bool(args.train_dataset_path), bool(args.test_dataset_path)
     if fixed[0] != fixed[1]:
         raise UserError(
             "--train_dataset_path and --test_dataset_path go together; or give --speech and have it split"
         )
+    settings = mixing.Settings.read(args.mixing) if args.mixing else mixing.Settings()
+    if args.reverb_prob is not None:
+        settings = replace(settings, reverb_prob=args.reverb_prob)
     out = Path(args.out)
     for name in download.chosen(args.download):
         kinds = download.get(name, Path(args.download_folder))
@@ -103,7 +138,7 @@ def main() -> None:
         if rejected:
             print(f"{len(rejected)} of {len(clips)} {name} files left out")
         describe(name, done)
-    mixing.Settings(reverb_prob=args.reverb_prob).write(out / mixing.SETTINGS_FILE)
+    settings.write(out / mixing.SETTINGS_FILE)
     print(f"train with --train_list={out / 'train.csv'} --test_list={out / 'test.csv'}")
 
 

@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -163,6 +164,20 @@ def test_data_se_writes_disjoint_lists_and_the_same_again(tmp_path: Path) -> Non
     run_tool(*arguments, f"--out={tmp_path / 'b'}")
     for name in ("train.csv", "train.pcm", "test.csv", "test.pcm"):
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+
+
+def test_data_se_takes_what_mixtures_are_like_and_measures_them(tmp_path: Path) -> None:
+    speech, noise = make_folders(tmp_path)
+    wanted = tmp_path / "wanted.json"
+    wanted.write_text('{"rumble_prob": 0.7, "reverb_prob": 0.1}')
+    arguments = f"--speech={speech}", f"--noise={noise}", "--test_share=0.4", f"--mixing={wanted}"
+    done = run_tool(*arguments, f"--out={tmp_path / 'a'}")
+    assert done.returncode == 0, done.stderr
+    given = json.loads((tmp_path / "a" / "mixing.json").read_text())
+    assert (given["rumble_prob"], given["reverb_prob"], given["hum_prob"]) == (0.7, 0.1, 0.03)
+    done = run_tool(f"--measure={tmp_path / 'a' / 'train.csv'}")
+    factor = re.search(r"640 s of mixtures: \S+ s of one core, (\d+) x real time", done.stdout)
+    assert factor and int(factor[1]) > 100
 
 
 def test_data_se_says_in_one_line_what_is_missing(tmp_path: Path) -> None:
