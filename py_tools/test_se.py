@@ -2,7 +2,12 @@
 
 import argparse
 import os
+import sys
+import time
+from collections import Counter
 from pathlib import Path
+
+from tqdm import tqdm
 
 from nnsp import cli, enhancement
 from nnsp.errors import UserError
@@ -19,33 +24,54 @@ def parse() -> argparse.Namespace:
     add("--feat_type", choices=FEAT_TYPES, help="check that the network was trained with these features")
     add("--epoch_loaded", default="latest", metavar="latest|N", help="epoch to load (default %(default)s)")
     add("--models_dir", metavar="DIR", help="where models lie (default models_trained, else models_shipped)")
-    add("--test_wavefile", metavar="WAV", help="recording, or folder of recordings, to enhance")
+    add(
+        "--test_wavefile",
+        metavar="WAV",
+        help="recording to enhance, or folder of recordings, which keep their names",
+    )
     add("--recording", type=int, choices=(0, 1), default=0, help=f"1: record {SECONDS} s of the microphone")
     add("--clean", metavar="WAV", help="clean reference (or folder with the same names), to score against")
     add("--output", default="build/enhanced", metavar="DIR", help="where results go (default %(default)s)")
     add("--engine", choices=enhancement.ENGINES, default="float", help="what computes (default %(default)s)")
     add("--quantized", type=int, choices=(0, 1), default=0, help="1: float engine rounds as the integers do")
+    add(
+        "--pictures",
+        action=argparse.BooleanOptionalAction,
+        help="spectrograms beside the wavs (default: of a single recording)",
+    )
     return parser.parse_args()
 
 
-def recordings(args: argparse.Namespace, out: Path) -> list[Path]:
-    if bool(args.recording) == bool(args.test_wavefile):
-        raise UserError("give either --test_wavefile=WAV or --recording=1")
-    if args.recording:
-        path = out / "recording.wav"
-        audio.write_wav(path, audio.record(SECONDS))
-        return [path]
-    path = Path(args.test_wavefile)
-    return audio.files(path) if path.is_dir() else [path]
+def destinations(folder: Path, out: Path) -> dict[Path, Path]:
+    """Recording -> wav of the same name below `out`, for all in a folder."""
+    if out.resolve().is_relative_to(folder.resolve()):
+        raise UserError(f"--output={out}: lies in {folder}, which is to be enhanced; give a folder elsewhere")
+    found = {path: (out / path.relative_to(folder)).with_suffix(".wav") for path in audio.files(folder)}
+    twice = [path for path, count in Counter(found.values()).items() if count > 1]
+    if twice:
+        raise UserError(
+            f"{folder}: {len(twice)} names are there with more than one ending, as {twice[0].stem}; "
+            "enhance them in folders of their own"
+        )
+    return found
 
 
 def main() -> None:
     args = parse()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    if bool(args.recording) == bool(args.test_wavefile):
+        raise UserError("give either --test_wavefile=WAV or --recording=1")
     out = Path(args.output)
-    inputs = recordings(args, out)
-    sounds = {path: audio.read(path) for path in inputs}
-    references = {path: audio.read(audio.partner(path, Path(args.clean))) for path in inputs if args.clean}
+    root = Path(args.test_wavefile or out / "recording.wav")
+    if args.recording:
+        audio.write_wav(root, audio.record(SECONDS))
+    many = root.is_dir()
+    results = destinations(root, out) if many else {root: out / f"{root.stem}_enhanced.wav"}
+    references = {}
+    if args.clean:
+        references = {path: audio.partner(path, Path(args.clean), root if many else None) for path in results}
+    if not many:
+        audio.load(root)  # what cannot be read is said before the network is made ready
 
     from nnsp.network import training
 
@@ -56,26 +82,43 @@ def main() -> None:
         )
     enhance = enhancement.open_engine(trained, args.engine, bool(args.quantized))
     print(f"{trained.arch.name}, epoch {trained.epoch}, engine {args.engine}")
-    noisy_scores, enhanced_scores = [], []
-    for path, noisy in sounds.items():
-        enhanced = audio.from_int16(enhance(audio.to_int16(noisy)))
-        result = out / f"{path.stem}_enhanced.wav"
-        audio.write_wav(result, enhanced)
-        shown = {"noisy": noisy, "enhanced": enhanced}
-        if path in references:
-            shown["clean"] = references[path]
-            noisy_scores.append(metrics.score(references[path], noisy))
-            enhanced_scores.append(metrics.score(references[path], enhanced))
-            rows = [("noisy", noisy_scores[-1]), ("enhanced", enhanced_scores[-1])]
-            print(metrics.table(path.stem, rows))
-        plots.spectrograms(result.with_suffix(".png"), shown)
-        print(f"wrote {result} and .png")
-    if len(noisy_scores) > 1:
-        rows = [
-            ("noisy", metrics.Scores.mean(noisy_scores)),
-            ("enhanced", metrics.Scores.mean(enhanced_scores)),
-        ]
-        print(metrics.table(f"mean of {len(noisy_scores)}", rows))
+    scores: dict[str, list[metrics.Scores]] = {"noisy": [], "enhanced": []}
+    failed, heard, spent = 0, 0, 0.0
+    for path, result in tqdm(results.items(), unit="file", disable=not many):
+        try:
+            began = time.monotonic()
+            noisy = audio.read(path)
+            enhanced = enhance(audio.to_int16(noisy))
+            audio.write_wav(result, enhanced)
+            spent += time.monotonic() - began
+            heard += noisy.size
+            shown = {"noisy": noisy, "enhanced": audio.from_int16(enhanced)}
+            if path in references:
+                clean = audio.read(references[path])
+                for name, sound in shown.items():
+                    scores[name].append(metrics.score(clean, sound))
+                shown["clean"] = clean
+            if args.pictures or (args.pictures is None and not many):
+                plots.spectrograms(result.with_suffix(".png"), shown)
+        except (UserError, OSError) as error:
+            reason = str(error)
+            if not many:
+                raise UserError(reason) from None
+            failed += 1
+            tqdm.write(f"left out: {reason}", file=sys.stderr)
+    if scores["enhanced"]:
+        rows = [(name, metrics.Scores.mean(values)) for name, values in scores.items()]
+        print(metrics.table(f"mean of {len(scores['enhanced'])}" if many else root.stem, rows))
+    if not many:
+        print(f"wrote {result}" + ("" if args.pictures is False else " and .png"))
+        return
+    seconds = heard / audio.RATE
+    print(
+        f"{len(results) - failed} of {len(results)} files, {seconds:.1f} s of audio in {spent:.1f} s, reading and "
+        f"writing included: {seconds / max(spent, 1e-9):.0f} x real time on one core; written below {out}"
+    )
+    if failed:
+        raise UserError(f"{failed} of {len(results)} files were left out; their reasons are above")
 
 
 if __name__ == "__main__":

@@ -100,7 +100,7 @@ def from_int16(samples: NDArray[np.int16]) -> NDArray[np.float32]:
 
 
 def files(folder: Path) -> list[Path]:
-    """Sound files of a folder, by name.
+    """Sound files in a folder and below it, by name; hidden ones are not for us.
 
     Raises
     ------
@@ -109,7 +109,11 @@ def files(folder: Path) -> list[Path]:
     """
     if not folder.is_dir():
         raise UserError(f"{folder}: no such folder of sound files")
-    found = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
+    found = sorted(
+        path
+        for path in folder.rglob("*")
+        if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
+    )
     if not found:
         raise UserError(
             f"{folder}: holds no sound files ({', '.join(sorted(SUFFIXES))}); is it the right folder?"
@@ -117,8 +121,16 @@ def files(folder: Path) -> list[Path]:
     return found
 
 
-def partner(path: Path, reference: Path) -> Path:
+def partner(path: Path, reference: Path, root: Path | None = None) -> Path:
     """The clean reference of a recording: the file given, or the one of the same name in the folder given.
+
+    Parameters
+    ----------
+    path : Path
+    reference : Path
+        File or folder.
+    root : Path, optional
+        Folder above `path` that `reference` is the like of (default: the one that `path` lies in).
 
     Raises
     ------
@@ -127,6 +139,7 @@ def partner(path: Path, reference: Path) -> Path:
     """
     if not reference.is_dir():
         return reference
+    reference = reference / path.parent.relative_to(root or path.parent)
     found = [p for p in reference.glob(f"{glob.escape(path.stem)}.*") if p.suffix.lower() in SUFFIXES]
     if len(found) != 1:
         raise UserError(f"{reference}: holds {len(found) or 'no'} references named {path.stem}; expected one")
