@@ -31,6 +31,16 @@ class Scores:
 
 
 SCORE_NAMES = tuple(field.name for field in fields(Scores))
+LABELS = {
+    "si_sdr_db": ("SI-SDR dB", 2),
+    "stoi": ("STOI", 3),
+    "estoi": ("ESTOI", 3),
+    "pesq_wb": ("PESQ-WB", 2),
+    "sig": ("SIG", 2),
+    "bak": ("BAK", 2),
+    "ovrl": ("OVRL", 2),
+}
+"""Name of a score (the last three are DNSMOS P.835's) -> how tables call it, and its decimals."""
 
 
 def si_sdr(reference: NDArray[np.float32], estimate: NDArray[np.float32]) -> float:

@@ -12,10 +12,17 @@ RATE = 16000
 WINDOW = 512
 HOP = 128
 RANGE_DB = 80.0
+THUMBNAIL_COLUMNS = 600
 
 
-def spectrogram_db(x: NDArray[np.float32]) -> NDArray[np.float64]:
+def spectrogram_db(x: NDArray[np.float32], hop: int = HOP) -> NDArray[np.float64]:
     """Power spectrogram in dB re a full-scale sine.
+
+    Parameters
+    ----------
+    x : float32[samples] at 16 kHz
+    hop : int
+        Samples between frames.
 
     Returns
     -------
@@ -23,7 +30,7 @@ def spectrogram_db(x: NDArray[np.float32]) -> NDArray[np.float64]:
     """
     window = signal.windows.hann(WINDOW, sym=False)
     padded = np.pad(x.astype(np.float64), (WINDOW // 2, WINDOW // 2))
-    frames = np.lib.stride_tricks.sliding_window_view(padded, WINDOW)[::HOP] * window
+    frames = np.lib.stride_tricks.sliding_window_view(padded, WINDOW)[::hop] * window
     amplitude = np.abs(np.fft.rfft(frames, axis=1)).T * 2 / window.sum()
     return np.asarray(20 * np.log10(np.maximum(amplitude, 1e-9)))
 
@@ -62,3 +69,26 @@ def spectrograms(path: Path | str, sounds: dict[str, NDArray[np.float32]]) -> No
     figure.colorbar(image, ax=list(axes), label="dB re full-scale sine")
     with written(path) as part:
         figure.savefig(part, format="png")
+
+
+def thumbnail(path: Path | str, x: NDArray[np.float32], top_db: float) -> None:
+    """Write a PNG that is a spectrogram and nothing else: a pixel per bin and frame, some 600 frames wide.
+
+    Parameters
+    ----------
+    x : float32[samples] at 16 kHz
+    top_db : float
+        Brightest level; the darkest is `RANGE_DB` below.
+    """
+    from matplotlib import colormaps
+    from PIL import Image
+
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    level = spectrogram_db(x, max(HOP, x.size // THUMBNAIL_COLUMNS))[::-1]
+    pixels = np.clip((level - top_db + RANGE_DB) * (255 / RANGE_DB), 0, 255).astype(np.uint8)
+    image = Image.fromarray(pixels)
+    palette = np.asarray(colormaps["magma"](np.arange(256), bytes=True))[:, :3]
+    image.putpalette(palette.tobytes())
+    with written(path) as part:
+        image.save(part, format="PNG")
