@@ -243,8 +243,9 @@ class Mixer:
             raise UserError("mixtures need both speech and noise in the list; make it with data_se.py")
         self._speakers = list(speech.values())
         self._classes = list(noise.values())
+        self._speaker_weights = [sum(clip.frames for clip in clips) for clips in self._speakers]
         even = self.settings.even_speakers
-        self._speaker_chances = _chances([1 if even else sum(c.frames for c in s) for s in self._speakers])
+        self._speaker_chances = _chances([1 if even else weight for weight in self._speaker_weights])
         self._class_chances = _chances(
             [_class_weight(sum(c.frames for c in clips)) for clips in self._classes]
         )
@@ -407,13 +408,17 @@ class Mixer:
 
     def _babble(self, rng: np.random.Generator, samples: int, not_of: tuple[str, ...]) -> Floats | None:
         """Several others talking at once, in a room or not; None if the list has no others."""
-        others = [clips for clips in self._speakers if clips[0].group not in not_of]
+        others = [
+            (weight, clips)
+            for weight, clips in zip(self._speaker_weights, self._speakers, strict=True)
+            if clips[0].group not in not_of
+        ]
         if not others:
             return None
-        chances = _chances([sum(clip.frames for clip in clips) for clips in others])
+        chances = _chances([weight for weight, _ in others])
         track = np.zeros(samples, np.float32)
         for _ in range(int(rng.integers(VOICES[0], VOICES[1] + 1))):
-            clips = others[int(np.searchsorted(chances, rng.random()))]
+            clips = others[int(np.searchsorted(chances, rng.random()))][1]
             voice, _ = self._speech_track(rng, samples, clips, may_change=False)
             track += voice * np.float32(10 ** (rng.normal(0, VOICES_DB) / 20))
         if rng.random() < BABBLE_ROOM_PROB:

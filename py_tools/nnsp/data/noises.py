@@ -11,7 +11,7 @@ RATE = 16000
 FRAME = 160  # samples: levels run in straight lines over them
 LOW_FACTOR = 32  # rumble is made at 500 Hz
 LOW_TAPS = 8
-RUMBLE_HZ = (20.0, 120.0)
+RUMBLE_HZ = (10.0, 120.0)
 HUM_HARMONICS = 12
 HUM_TABLE = 4096
 
@@ -46,7 +46,7 @@ INTERPOLATOR = _interpolator()
 
 
 def rumble(rng: np.random.Generator, samples: int) -> Floats:
-    """Gaussian noise in a part of 20 to 120 Hz, of any tilt from 0 to -12 dB per octave, swelling by up to 10 dB."""
+    """Gaussian noise in a part of 10 to 120 Hz, of any tilt from 0 to -12 dB per octave, swelling by up to 10 dB."""
     count = fft.next_fast_len(samples // LOW_FACTOR + 1 + LOW_TAPS, real=True)
     hz = fft.rfftfreq(count, LOW_FACTOR / RATE).astype(np.float32)
     low, high = rng.uniform(RUMBLE_HZ[0], 50.0), rng.uniform(60.0, RUMBLE_HZ[1])
