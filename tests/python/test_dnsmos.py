@@ -11,7 +11,7 @@ from onnx import TensorProto, helper
 from nnsp.errors import UserError
 from nnsp.evaluation import pairs, scoring
 from nnsp.evaluation.systems import System
-from nnsp.signal import dnsmos
+from nnsp.signal import audio, dnsmos
 
 
 def network(path: Path, outputs: Sequence[str] = ("mean", "peak", "mean"), name: str = "input_1") -> Path:
@@ -57,7 +57,7 @@ def test_scores_stand_beside_the_others(small: Path, tmp_path: Path) -> None:
     made = pairs.mixtures(small / "all.csv", [5.0], 1, 2.0, seed=1)
     ready = [System("noisy", lambda pair: pair.noisy)]
     results = scoring.evaluate(made, ready, network(tmp_path / "a.onnx"), processes=1)
-    x = next(iter(made)).noisy.astype(np.float32) / 32768
+    x = audio.from_int16(next(iter(made)).noisy)
     assert results[0].values["bak"] == pytest.approx(dnsmos.score(tmp_path / "a.onnx", x)["bak"])
     assert "BAK" in scoring.table(scoring.summary(results, "noisy"), "noisy")
 

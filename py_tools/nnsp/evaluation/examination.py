@@ -78,10 +78,10 @@ def noise(enhance: Enhance, sounds: Corpus, level_db: float) -> list[Attenuated]
             continue
         gain = min(10 ** (level_db / 20) / power**0.5, 1 / peak)
         heard = audio.to_int16(x * np.float32(gain))
-        before, after = (
-            np.mean(np.square(part[LEFT_OUT * RATE :], dtype=np.float64)) for part in (heard, enhance(heard))
-        )
-        left = 10 * np.log10(max(before, ROUNDING) / max(after, ROUNDING))
+        rest = slice(LEFT_OUT * RATE, None)
+        powers = [np.mean(np.square(part[rest], dtype=np.float64)) for part in (heard, enhance(heard))]
+        before, after = np.maximum(powers, ROUNDING)
+        left = 10 * np.log10(before / after)
         found.append(Attenuated(clip.label, clip.path, float(left)))
     if not found:
         raise UserError("the list holds no noise; give one that data_se.py made of speech and noise")
