@@ -1,6 +1,7 @@
 /* Two passes over memory fewer than the functions that these are made of elsewhere: a Cortex-M4 pays for each word. */
 #include "fft_stage.h"
 #include "kernels.h"
+#include "masked_split.h"
 #include "transform.h"
 
 /* Windowed samples 2k and 2k + 1. */
@@ -61,24 +62,12 @@ static inline void masked(const int32_t *z, int32_t mask, int32_t floor, int32_t
 /* nnsp_mask_s32 with a shift of 16, and nnsp_split_inverse_s32. */
 static void masked_split(int32_t *z, const int16_t *mask, int32_t floor, unsigned n, const int32_t *w)
 {
-    const int16_t *mask_a = mask + 1, *mask_b = mask + n - 1;
-    int32_t *a = z + 2, *b = z + 2 * n - 2, x[2], y[2], t[2];
+    int32_t x[2], y[2];
     masked(z, mask[0], floor, x);
     masked(z + 2 * n, mask[n], floor, y);
     z[0] = (x[0] >> 1) - (y[0] >> 1);
     z[1] = (x[0] >> 1) + (y[0] >> 1);
-    for (; a <= b; a += 2, b -= 2) {
-        masked(a, *mask_a++, floor, x);
-        masked(b, *mask_b--, floor, y);
-        const int32_t d[2] = {x[0] - y[0], -x[1] - y[1]};
-        w += 2;
-        nnsp_rotate32(d, w, t);
-        const int32_t re = (x[0] >> 1) + (y[0] >> 1), im = (x[1] >> 1) - (y[1] >> 1);
-        a[0] = im + t[0];
-        a[1] = re + t[1];
-        b[0] = t[0] - im;
-        b[1] = re - t[1];
-    }
+    nnsp_masked_split(z + 2, z + 2 * n - 2, mask + 1, mask + n - 1, w + 2, floor);
 }
 
 void nnsp_irfft_s32(int32_t *z, const int16_t *mask, unsigned floor, unsigned shift, unsigned log2n, const int32_t *twiddle)
