@@ -8,7 +8,9 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,7 +21,7 @@ from nnsp import cli
 from nnsp.data.mixing import Mixer, Settings
 from nnsp.errors import UserError
 from nnsp.network import arch as arch_text
-from nnsp.network import training
+from nnsp.network import losses, training
 from nnsp.network.build import float_weights
 from nnsp.network.folder import ModelFolder, Normalisation
 from nnsp.network.training import Trainer
@@ -70,16 +72,17 @@ def train(sounds: Path, tmp_path: Path) -> Train:
         arch: arch_text.Arch = ARCH,
         fe: FrontEnd | None = None,
         overwrite: bool = False,
+        change_loss: bool = False,
         **changes: object,
     ) -> Trainer:
-        mixing = Settings(reverb_prob=0, snr_db=(0, 10), level_db=(-30, -20), clean_only_prob=0)
+        mixing = Settings.plain(snr_db=(0, 10), level_db=(-30, -20), colour_prob=0.5, second_noise_prob=0.25)
         mixers = Mixer.open(sounds, 0, mixing), Mixer.open(sounds, 1, mixing)
         folder = ModelFolder(tmp_path / models, arch)
         trainer = Trainer(folder, fe or FrontEnd(), *mixers, replace(SETTINGS, **changes))  # type: ignore[arg-type]
         if epoch_loaded == "random":
             trainer.begin({"command": "test"}, overwrite)
         else:
-            trainer.resume(epoch_loaded, overwrite)
+            trainer.resume(epoch_loaded, overwrite, change_loss)
         return trainer
 
     return train
@@ -90,10 +93,10 @@ def interrupt(trainer: Trainer, epoch: int) -> None:
     mixer = trainer.mixers[0]
     batch = mixer.batch
 
-    def stop(number: int, step: int, batch_size: int, seconds: float) -> object:
+    def stop(number: int, step: int, *rest: Any) -> object:
         if (number, step) == (epoch, 1):
             raise KeyboardInterrupt
-        return batch(number, step, batch_size, seconds)
+        return batch(number, step, *rest)
 
     mixer.batch = stop  # type: ignore[assignment,method-assign]
     with pytest.raises(KeyboardInterrupt):
@@ -102,21 +105,48 @@ def interrupt(trainer: Trainer, epoch: int) -> None:
 
 def results(trainer: Trainer) -> tuple[list[np.ndarray], list[dict[str, object]]]:
     weights = [w for layer in float_weights(trainer.model) for w in layer.values()]
-    return weights, [{k: v for k, v in row.items() if k != "seconds"} for row in trainer.history]
+    return weights, [
+        {k: v for k, v in row.items() if k not in ("seconds", "waited")} for row in trainer.history
+    ]
 
 
-@pytest.mark.parametrize("quantized", [False, True])
-def test_resumed_equals_unbroken(train: Train, quantized: bool) -> None:
-    unbroken = train(models="unbroken", quantized=quantized)
+@pytest.mark.parametrize("changes", [{}, {"quantized": True}, {"ema": 0.9}])
+def test_resumed_equals_unbroken(train: Train, changes: dict[str, Any]) -> None:
+    unbroken = train(models="unbroken", **changes)
     unbroken.run()
-    interrupt(train(quantized=quantized), epoch=3)
-    resumed = train("latest", quantized=quantized)
+    interrupt(train(**changes), epoch=3)
+    resumed = train("latest", **changes)
     assert resumed.epoch == 2
     resumed.run()
     expected, found = results(unbroken), results(resumed)
     for a, b in zip(expected[0], found[0], strict=True):
         np.testing.assert_array_equal(a, b)
     assert expected[1] == found[1]
+
+
+def test_averages_are_what_is_kept(train: Train) -> None:
+    """With weights that move, an average that takes a tenth of each update stays behind them."""
+    trainer = train(epochs=1, batches=2, learning_rate=1e-2, ema=0.9)
+    first = [ops.convert_to_numpy(v) for v in trainer.model.trainable_variables]
+    taken, update = [], trainer._update
+
+    def noted(*args: Any) -> Any:
+        result = update(*args)
+        taken.append([ops.convert_to_numpy(v) for v in trainer.model.trainable_variables])
+        return result
+
+    trainer._update = noted
+    trainer.run()
+    average = taken[0]
+    for weights in taken[1:]:
+        average = [0.9 * a + 0.1 * w for a, w in zip(average, weights, strict=True)]
+    kept = training.build(ARCH)
+    trainer.folder.load_weights(kept, 1)
+    for a, k, w, f in zip(average, kept.trainable_variables, taken[-1], first, strict=True):
+        np.testing.assert_allclose(ops.convert_to_numpy(k), a, atol=1e-6)
+        assert np.abs(w - f).max() > 1.2 * np.abs(a - f).max()
+    for v, w in zip(trainer.model.trainable_variables, taken[-1], strict=True):
+        np.testing.assert_array_equal(ops.convert_to_numpy(v), w)
 
 
 def test_training_improves_and_its_folder_is_whole(train: Train, tmp_path: Path) -> None:
@@ -220,6 +250,58 @@ def test_quantised_goes_on_from_float(train: Train) -> None:
     assert trainer.best() == 2
 
 
+@pytest.mark.parametrize("name", losses.LOSSES)
+def test_every_loss_trains(train: Train, name: str) -> None:
+    """A few updates on one and the same batch, without dropout, reduce it."""
+    dry = replace(ARCH, layers=(replace(ARCH.layers[0], dropprob=0.0), *ARCH.layers[1:]))
+    trainer = train(arch=dry, loss=losses.parse(name), learning_rate=1e-2)
+    mixed = trainer.mixers[0].batch(1, 0, 4, 1.0)
+    chunk = next(training.Batch.of(trainer.fe, mixed).chunks(trainer.fe, 50))
+    found = [float(trainer._update(*chunk, trainer.model.zero_state(4))[0]) for _ in range(6)]
+    assert all(after < before for before, after in pairwise(found))
+    assert json.loads((trainer.folder.path / "frontend.json").read_text())["provenance"]["loss"] == str(
+        losses.parse(name)
+    )
+
+
+def test_another_loss_is_asked_for(train: Train) -> None:
+    train(epochs=1).run()
+    other = losses.parse("psa")
+    with pytest.raises(
+        UserError, match=r"was trained with --loss='1\*compressed\(c=0\.5,a=0\.5,reduction=root\)'; leave"
+    ):
+        train("latest", loss=other)
+    trainer = train("latest", loss=other, change_loss=True, epochs=2)
+    trainer.run()
+    assert [row["objective"].split("(")[0] for row in trainer.history] == ["1*compressed", "1*psa"]
+    assert trainer.best() == 2
+    assert trainer.folder.loss(2) == str(other) and trainer.folder.loss(1) == str(losses.USUAL)
+
+
+def test_history_from_before_losses_were_chosen(train: Train) -> None:
+    before = train(epochs=2)
+    before.run()
+    folder = before.folder
+    rows = [{k: v for k, v in row.items() if k not in ("objective", "waited")} for row in folder.history(2)]
+    (folder.path / "history.json").write_text(json.dumps(rows))
+    trainer = train("latest", epochs=3)
+    trainer.run()
+    with (folder.path / "history.csv").open() as file:
+        assert [row["objective"] for row in csv.DictReader(file)] == ["", "", str(losses.USUAL)]
+    assert trainer.best() == min(trainer.history, key=lambda row: row["val_loss"])["epoch"]
+
+
+def test_judge_is_what_validates(train: Train) -> None:
+    """The same network, judged by another loss than trained with, has other validation losses and weights alike."""
+    rows = []
+    for judge in (None, losses.parse("mse")):
+        trainer = train(models=str(judge), epochs=1, judge=judge)
+        trainer.run()
+        rows.append(trainer.history[0])
+    assert rows[0]["loss"] == rows[1]["loss"] and rows[0]["val_loss"] != rows[1]["val_loss"]
+    assert rows[0]["val_si_sdr_gain_db"] == rows[1]["val_si_sdr_gain_db"]
+
+
 def test_loss_that_is_no_number(train: Train) -> None:
     trainer = train()
     bias = trainer.model.blocks[0].bias
@@ -301,7 +383,7 @@ def test_other_features(train: Train) -> None:
     folder = train(fe=pspec, arch=arch, epochs=1).folder
     folder.start(FrontEnd(bands=257), Normalisation(np.ones(257, "f"), np.ones(257, "f")), {})
     folder.weights_path(1).touch()
-    with pytest.raises(UserError, match="was trained on mel features"):
+    with pytest.raises(UserError, match="was trained with feat_type mel, not pspec; give --feat_type=mel"):
         train("latest", fe=pspec, arch=arch)
 
 
@@ -331,6 +413,13 @@ def test_timesteps_against_strides(train: Train) -> None:
         (["--nn_arch=nowhere.txt"], "train_se: nowhere.txt: no such file"),
         (["--batchsize=0"], "train_se: --batchsize=0 must be 1 or more"),
         (["--learning_rate=-1"], "train_se: --learning_rate=-1.0 must lie between 0 and 1"),
+        (["--loss=mse+"], "train_se: --loss=mse+: expected a sum such as"),
+        (["--mask_floor=0.6"], "train_se: --mask_floor=0.6 must lie from 0 to 0.5"),
+        (["--ema=1"], "train_se: --ema=1.0 must lie from 0 to below 1"),
+        (["--workers=2", "--worker=2"], "train_se: --worker=2 must lie from 0 to below --workers=2"),
+        (["--workers=2"], "train_se: --workers above 1 and --coordinator=HOST:PORT go together"),
+        (["--coordinator=here:1"], "train_se: --workers above 1 and --coordinator=HOST:PORT go together"),
+        (["--workers=2", "--coordinator=here:1"], "train_se: --workers above 1 wants --train_list and"),
         (["--train_list=a.csv"], "train_se: --train_list and --test_list go together"),
         (["--train_list=a.csv", "--test_list=b.csv"], "train_se: a.csv: no such list of clips"),
         (["--feat_type=pspec"], "train_se: small: input_neurons 72, but --feat_type=pspec gives 257"),

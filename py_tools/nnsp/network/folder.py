@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from nnsp.signal.frontend import SMALLEST_STD, FrontEnd
 OWN = Path("models_trained")
 SHIPPED = Path(__file__).resolve().parents[3] / "models_shipped"
 WEIGHTS = re.compile(r"epoch_(\d+)\.weights\.h5")
+FIRST_LOSS = "1*compressed(c=0.5,a=0.5,reduction=root)"  # of histories that do not tell
 RESUMABLE = 2  # epochs whose optimiser state is kept
 
 
@@ -138,10 +140,27 @@ class ModelFolder:
         return fe, Normalisation(mean, std)
 
     def save(
-        self, epoch: int, model: Network, optimizer: keras.optimizers.Optimizer, history: list[dict[str, Any]]
+        self,
+        epoch: int,
+        model: Network,
+        optimizer: keras.optimizers.Optimizer,
+        history: list[dict[str, Any]],
+        unaveraged: Sequence[NDArray[np.float32]] = (),
     ) -> None:
-        """Write an epoch. The weights come last: an epoch whose weights are there is complete."""
+        """Write an epoch. The weights come last: an epoch whose weights are there is complete.
+
+        Parameters
+        ----------
+        epoch : int
+        model : Network
+        optimizer : Optimizer
+        history : list of dict
+            A row per epoch.
+        unaveraged : sequence of array
+            Where the network has averages for weights: the weights with which training goes on.
+        """
         values = {f"v{i}": keras.ops.convert_to_numpy(v) for i, v in enumerate(optimizer.variables)}
+        values |= {f"w{i}": weights for i, weights in enumerate(unaveraged)}
         with written(self.path / f"resume_{epoch:03d}.npz") as part, part.open("wb") as file:
             np.savez(file, **values)
         self._write_history(history)
@@ -169,16 +188,18 @@ class ModelFolder:
                 f"{path}: is no checkpoint of {self.arch.name} ({reason}); take another epoch"
             ) from None
 
-    def load_optimizer(self, optimizer: keras.optimizers.Optimizer, epoch: int) -> bool:
-        """Put back the optimiser's state after an epoch; False if it is no longer kept."""
+    def load_optimizer(self, optimizer: keras.optimizers.Optimizer, model: Network, epoch: int) -> bool:
+        """Put back the state after an epoch, and unaveraged weights; False if there is none for this optimiser."""
         path = self.path / f"resume_{epoch:03d}.npz"
         if not path.is_file():
             return False
         with np.load(path) as values:
-            if len(values.files) != len(optimizer.variables):
+            if sum(name[0] == "v" for name in values.files) != len(optimizer.variables):
                 return False
-            for i, variable in enumerate(optimizer.variables):
-                variable.assign(values[f"v{i}"])
+            for letter, variables in (("v", optimizer.variables), ("w", model.trainable_variables)):
+                for i, variable in enumerate(variables):
+                    if f"{letter}{i}" in values:
+                        variable.assign(values[f"{letter}{i}"])
         return True
 
     def history(self, until: int) -> list[dict[str, Any]]:
@@ -186,6 +207,11 @@ class ModelFolder:
         path = self.path / "history.json"
         rows = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
         return [row for row in rows if row["epoch"] <= until]
+
+    def loss(self, epoch: int) -> str:
+        """The loss that an epoch was trained with, as text."""
+        rows = self.history(epoch)
+        return str(rows[-1].get("objective", FIRST_LOSS)) if rows else FIRST_LOSS
 
     def drop_after(self, epoch: int) -> None:
         """Remove the epochs behind one from which training goes on anew."""
@@ -198,7 +224,7 @@ class ModelFolder:
         with written(self.path / "history.json") as part:
             part.write_text(json.dumps(history, indent=1) + "\n", encoding="utf-8")
         with written(self.path / "history.csv") as part, part.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, list(history[0]))
+            writer = csv.DictWriter(file, list(history[-1]))  # older rows may say less
             writer.writeheader()
             writer.writerows(history)
         plot_history(self.path / "loss.png", history)

@@ -69,6 +69,21 @@ def train_step(
     return update_jax
 
 
+def device() -> str:
+    """What trains, for people to read."""
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        gpus = tf.config.list_physical_devices("GPU")
+        kinds = [tf.config.experimental.get_device_details(gpu).get("device_name", "GPU") for gpu in gpus]
+        return f"TensorFlow on {', '.join(kinds) or 'the processor'}"
+    _only_jax()
+    import jax
+
+    kinds = [device.device_kind for device in jax.devices()]
+    return "JAX on " + ", ".join(f"{kinds.count(kind)} x {kind}" for kind in dict.fromkeys(kinds))
+
+
 def make_deterministic() -> None:
     """Have a computation always give the same result, so that resumed training equals unbroken training."""
     if keras.backend.backend() == "tensorflow":
