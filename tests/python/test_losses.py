@@ -16,7 +16,7 @@ from nnsp.signal import frontend, metrics
 from nnsp.signal.frontend import FrontEnd
 
 FE = FrontEnd()
-HOPS = 8
+HOPS = 60
 LEVEL = np.array([9000.0, 300.0])
 
 Array = np.ndarray
@@ -37,7 +37,7 @@ def spectrum(wave: Array) -> Array:
 CLEAN, NOISE = waves(1), waves(2)
 S, X = spectrum(CLEAN), spectrum(CLEAN + NOISE)
 GAIN = np.random.default_rng(3).uniform(0.1, 0.9, X.shape)
-VALID = np.array([[1] * HOPS, [1] * (HOPS - 3) + [0] * 3], float)
+VALID = np.array([[1] * HOPS, [1] * (HOPS - 4) + [0] * 4], float)
 
 
 def tensor(x: Array) -> Any:
@@ -102,6 +102,28 @@ def rnnoise() -> Array:
     return mean(10 * d**4 + d**2 + 0.01 * entropy)
 
 
+def stoi() -> Array:
+    """384 ms are 38 frames, and overlap by half; the last segment of the second sequence does not count."""
+    centres = 150 * 2 ** (np.arange(15) / 3)
+    hertz = np.fft.rfftfreq(FE.fft_size, 1 / FE.rate)
+    result = []
+    for row, segments in enumerate([(0, 19), (0,)]):
+        envelopes = [
+            [
+                np.sqrt((np.abs(z[row]) ** 2)[:, np.abs(np.log2(np.maximum(hertz, 1) / c)) < 1 / 6].sum(1))
+                for c in centres
+            ]
+            for z in scaled()[1:]
+        ]
+        r = [
+            np.corrcoef(s[i : i + 38], y[i : i + 38])[0, 1]
+            for s, y in zip(*envelopes, strict=True)
+            for i in segments
+        ]
+        result.append(1 - np.mean(r))
+    return np.array(result)
+
+
 FORMULAS: dict[str, Callable[[], Array]] = {
     "compressed(reduction=mean)": lambda: compressed(0.5, 0.5),
     "compressed(c=0.3,a=0.3,reduction=mean)": lambda: compressed(0.3, 0.3),
@@ -117,7 +139,9 @@ FORMULAS: dict[str, Callable[[], Array]] = {
     "magnitude_mae": lambda: mean(np.abs(np.abs(scaled()[2]) - np.abs(scaled()[1]))),
     "si_sdr": lambda: si_sdr(30),
     "si_sdr(limit_db=10)": lambda: si_sdr(10),
+    "mse(reduction=log)": lambda: np.log(mean(np.abs(scaled()[2] - scaled()[1]) ** 2) + losses.LITTLE),
     "rnnoise": rnnoise,
+    "stoi": stoi,
 }
 
 
@@ -187,10 +211,11 @@ def test_si_sdr_is_that_of_the_metrics() -> None:
     assert value("si_sdr(limit_db=100)", of) == pytest.approx(-np.mean(expected), abs=0.05)
 
 
-def test_si_sdr_wants_enough_frames() -> None:
-    gain, x, s, valid = (np.asarray(whole)[:, :2] for whole in (GAIN, X, S, VALID))
-    with pytest.raises(UserError, match="si_sdr needs --timesteps of 3 or more"):
-        value("si_sdr", frames(gain, x, s, valid=valid))
+@pytest.mark.parametrize(("name", "needed"), [("si_sdr", 3), ("stoi", 38)])
+def test_enough_frames_are_wanted(name: str, needed: int) -> None:
+    gain, x, s, valid = (np.asarray(whole)[:, : needed - 1] for whole in (GAIN, X, S, VALID))
+    with pytest.raises(UserError, match=f"{name} needs --timesteps of {needed} or more"):
+        value(name, frames(gain, x, s, valid=valid))
 
 
 def test_sum_is_weighted() -> None:
@@ -230,7 +255,7 @@ def test_text_names_everything_and_is_read_again(text: str, whole: str) -> None:
         ("si_sdr(reduction=root)", "si_sdr has no parameter 'reduction'; it has limit_db"),
         ("compressed(c=0)", "c=0 of compressed must be a number from 0.05 to 1"),
         ("compressed(a=much)", "a=much of compressed must be a number from 0 to 1"),
-        ("mse(reduction=sum)", "reduction=sum of mse must be mean or root"),
+        ("mse(reduction=sum)", "reduction=sum of mse must be one of mean, root, log"),
     ],
 )
 def test_bad_text(text: str, message: str) -> None:
