@@ -365,3 +365,16 @@ def test_measured_rooms_of_the_list_are_used(list_path: Path, tmp_path: Path) ->
     late = mixture.noisy - mixture.clean
     assert np.abs(late[:2000]).max() < 1 / 32768
     assert late[2000:] == pytest.approx(0.5 * mixture.clean[:-2000], abs=2e-4)
+
+
+def test_microphone_that_is_switched_on(list_path: Path) -> None:
+    """Zeros in both, then what is there without."""
+    late = replace(ALWAYS, mute_prob=1.0, mute_seconds=(0.5, 1.0))
+    mixers = Mixer.open(list_path, 1, replace(ALWAYS, mute_prob=0)), Mixer.open(list_path, 1, late)
+    for row in range(5):
+        whole, muted = (mixer.row(0, 0, row, 32000) for mixer in mixers)
+        for before, after in ((whole.noisy, muted.noisy), (whole.clean, muted.clean)):
+            on = int(np.flatnonzero(before != after)[-1]) + 1
+            assert 4000 < on <= 16000
+            assert not after[:on].any() and np.array_equal(before[on:], after[on:]) and after[on:].any()
+    assert not Mixer.open(list_path, 1, late).row(0, 0, 0, 8000).noisy[:6000].any()

@@ -39,6 +39,7 @@ LIMITS = {
     "speed": (0.5, 2.0),
     "voice_speed": (0.5, 2.0),
     "lead_seconds": (0.0, 60.0),
+    "mute_seconds": (0.0, 60.0),
     "lowpass_hz": (1000.0, 8000.0),
     "highpass_hz": (0.0, 1000.0),
 }
@@ -64,6 +65,8 @@ class Settings:
     silence_prob: float = 0.01  # nothing but zeros, or zeros and +-1
     even_speakers: bool = False  # draw speakers evenly instead of by their share of the seconds
 
+    mute_prob: float = 0.08  # the microphone is switched on after `mute_seconds` of zeros
+    mute_seconds: tuple[float, float] = (1.0, 7.0)
     lead_prob: float = 0.2  # speech comes after `lead_seconds` of noise
     lead_seconds: tuple[float, float] = (0.5, 2.0)
     speed_prob: float = 0.3
@@ -333,7 +336,11 @@ class Mixer:
         gain = np.sqrt(level / max(loudness, QUIETEST))
         gain = np.float32(min(gain, PEAK / max(peak, QUIETEST)))
         noisy = np.rint(noisy * (gain * 32768)) / np.float32(32768)
-        return Mixture(noisy, target * gain, float(snr), speakers, labels, in_room)
+        target = target * gain
+        if _happens(rng, s.mute_prob):
+            muted = min(int(rng.uniform(*s.mute_seconds) * RATE), samples * 3 // 4)
+            noisy[:muted] = target[:muted] = 0
+        return Mixture(noisy, target, float(snr), speakers, labels, in_room)
 
     def _piece(self, clip: Clip, start: int, stop: int) -> NDArray[np.float32]:
         """Part of a clip at its own level brought to 0 dB re full scale."""
