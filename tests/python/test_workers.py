@@ -63,6 +63,7 @@ def start(
     environment = {
         **os.environ,
         "KERAS_BACKEND": "jax",
+        "TMPDIR": str(folder),  # for logs
         "JAX_PLATFORMS": "cpu",
         "XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}",
         "PYTHONPATH": os.pathsep.join([str(Path(train_se.__file__).parent), *sys.path]),
