@@ -264,9 +264,9 @@ def check_fits(arch: Arch, fe: FrontEnd) -> None:
             f"{arch.name}: input_neurons {arch.input_neurons}, but --feat_type={fe.feat_type} gives "
             f"{fe.feature_count} features; change one of them"
         )
-    widths, choice = (fe.bins,), f"{fe.bins} sigmoid neurons (a gain per frequency bin)"
+    widths, choice = [fe.bins], f"{fe.bins} sigmoid neurons (a gain per frequency bin)"
     if fe.feat_type == "mel":
-        widths, choice = (fe.bins, fe.bands), f"{choice} or {fe.bands} (a gain per mel band)"
+        widths, choice = [fe.bins, fe.bands], f"{choice} or {fe.bands} (a gain per mel band)"
     if last.kind == "lstm" or last.activation != "sigmoid" or last.units not in widths:
         raise UserError(
             f"{arch.name}: the last layer must be an fc or conv1d of {choice}, not "
