@@ -1,8 +1,8 @@
 /*
  * Generated: change the network and convert it again, not this file.
- * Command: python py_tools/c_code_table_converter.py --nn_arch=nn_arch/def_se_nn_arch72_mel.txt --epoch_loaded=40 --net_id=3 --net_name=se
- * Network: def_se_nn_arch72_mel.txt, sha256 3d78a201418f59eb
- * Weights: epoch_040.weights.h5, sha256 0dcf5c3fcab6cb75
+ * Command: python py_tools/c_code_table_converter.py --nn_arch=nn_arch/def_se_bands.txt --epoch_loaded=27 --net_id=3 --net_name=se
+ * Network: def_se_bands.txt, sha256 df165121608a964b
+ * Weights: epoch_027.weights.h5, sha256 9aa51d17e7188341
  * Table format 4.
  */
 #ifndef DEF_NN3_SE_H
@@ -16,11 +16,11 @@
 
 #define NN3_SE_ID 3
 #define NN3_SE_NAME "se"
-#define NN3_SE_ARCH "se_nn_arch72_mel"
+#define NN3_SE_ARCH "se_bands"
 #define NN3_SE_RATE 16000
 #define NN3_SE_HOP 160
-#define NN3_SE_STATE_BYTES 8544
-#define NN3_SE_CHECKSUM 0xC9A065E6u
+#define NN3_SE_STATE_BYTES 7728
+#define NN3_SE_CHECKSUM 0x47788DC5u
 
 extern const nnsp_model nn3_se;
 

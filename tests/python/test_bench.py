@@ -192,7 +192,7 @@ def test_frames_agree_with_the_clock_of_the_emulator(measured: list[measure.Meas
         streamed = link.stream(link.hello(), measure.speech())
         link.exit()
     own = next(each for each in measured if each.name == target)
-    case = own.cases["frame_se_nn_arch72_mel"]
+    case = own.cases["frame_se_bands"]
     work = streamed.work[-case.frames :].astype(int)
     # The clock is right to one or two instructions; copies of samples differ with their addresses.
     assert abs(work.mean() - case.instructions) <= 20

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-ARCH = f"--nn_arch={ROOT / 'nn_arch' / 'def_se_nn_arch72_mel.txt'}"
+ARCH = f"--nn_arch={ROOT / 'nn_arch' / 'def_se_bands.txt'}"
 
 
 def convert(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -19,7 +19,7 @@ def test_writes_tables_and_report(tmp_path: Path) -> None:
     done = convert(ARCH, "--net_id=5", "--net_name=quiet", f"--folder_c={tmp_path}")
     assert done.returncode == 0, done.stderr
     assert {path.name for path in tmp_path.iterdir()} == {"def_nn5_quiet.c", "def_nn5_quiet.h"}
-    assert "conv1d 72x6 -> 72 tanh" in done.stdout
+    assert "conv1d 72x3 -> 64 tanh" in done.stdout
     header = (tmp_path / "def_nn5_quiet.h").read_text()
     assert "Command: python py_tools/c_code_table_converter.py" in header
     assert "#define NN5_QUIET_HOP 160" in header

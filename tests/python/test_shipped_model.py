@@ -1,6 +1,7 @@
-"""The committed network: its weights, its tables, and what the integers cost."""
+"""The committed networks: their weights, their tables, and what the integers cost."""
 
 import re
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,12 +16,38 @@ from nnsp.network.training import Trained
 from nnsp.signal import audio
 
 ROOT = Path(__file__).resolve().parents[2]
-TABLE = ROOT / "firmware" / "models" / "def_nn3_se.c"
+
+
+@dataclass(frozen=True)
+class Shipped:
+    """A network and its generated table; parameters, multiply-accumulates a frame, and the most its tables may take."""
+
+    arch: str
+    name: str
+    parameters: int
+    macs: int
+    table_bytes: int
+
+    @property
+    def table(self) -> Path:
+        return ROOT / "firmware" / "models" / f"def_nn3_{self.name}.c"
+
+
+SHIPPED = [
+    Shipped("se_bands", "se", 93_096, 92_416, 105_000),
+    Shipped("se_bands_small", "se_small", 32_176, 15_936, 40_000),
+]
+
+
+@pytest.fixture(scope="module", params=SHIPPED, ids=lambda shipped: shipped.name)
+def shipped(request: pytest.FixtureRequest) -> Shipped:
+    given: Shipped = request.param
+    return given
 
 
 @pytest.fixture(scope="module")
-def trained() -> Trained:
-    return training.load(ROOT / "nn_arch" / "def_se_nn_arch72_mel.txt", "latest", ROOT / "models_shipped")
+def trained(shipped: Shipped) -> Trained:
+    return training.load(ROOT / "nn_arch" / f"def_{shipped.arch}.txt", "latest", ROOT / "models_shipped")
 
 
 @pytest.fixture(scope="module")
@@ -35,33 +62,36 @@ def model(trained: Trained, noisy: np.ndarray) -> IntegerModel:
     return calibration.convert(trained.arch, weights, trained.frontend, trained.mean, trained.std, noisy)[0]
 
 
-def test_sizes(trained: Trained, model: IntegerModel) -> None:
-    assert trained.arch.parameters == trained.model.count_params() == 102_209
-    assert trained.arch.macs_per_frame == 101_448
+def test_sizes(shipped: Shipped, trained: Trained) -> None:
+    assert trained.arch.parameters == trained.model.count_params() == shipped.parameters
+    assert trained.arch.macs_per_frame == shipped.macs
+    assert tables.table_bytes(trained.arch, trained.frontend) <= shipped.table_bytes
     assert tables.enhancer_state_bytes(trained.arch, trained.frontend) <= 12_000
 
 
-def test_committed_tables_are_those_of_the_committed_weights(model: IntegerModel) -> None:
+def test_committed_tables_are_those_of_the_committed_weights(shipped: Shipped, model: IntegerModel) -> None:
     made = tables.Provenance("", "", "")
-    for name, text in tables.model_files(model, 3, "se", made).items():
+    for name, text in tables.model_files(model, 3, shipped.name, made).items():
         head = re.compile(r"/\*.*?\*/", re.DOTALL)
-        committed = (TABLE.parent / name).read_text()
+        committed = (shipped.table.parent / name).read_text()
         assert head.sub("", committed, 1) == head.sub("", text, 1), (
             f"{name}: run c_code_table_converter.py again"
         )
 
 
-def test_every_form_gives_the_same_audio(model: IntegerModel, noisy: np.ndarray) -> None:
+def test_every_form_gives_the_same_audio(shipped: Shipped, model: IntegerModel, noisy: np.ndarray) -> None:
     wanted = IntegerEnhancer(model).process(noisy)
     np.testing.assert_array_equal(CEnhancer(model).process(noisy), wanted)
-    np.testing.assert_array_equal(TableEnhancer(TABLE).process(noisy), wanted)
+    np.testing.assert_array_equal(TableEnhancer(shipped.table).process(noisy), wanted)
 
 
 def test_mask_keeps_35_db_against_float(trained: Trained, model: IntegerModel, noisy: np.ndarray) -> None:
     fixed = frontend.stream_features(model.frontend, noisy)
     ours = ReferenceNetwork(model.network).run(fixed) / 2.0**15
-    alone = calibration.sqnr_db(trained.masks((fixed / 4096).astype(np.float32)), ours)
-    whole = calibration.sqnr_db(trained.masks(trained.features(noisy)), ours)
+    alone, whole = (
+        calibration.sqnr_db(trained.masks(features)[:: trained.arch.stride], ours)
+        for features in ((fixed / 4096).astype(np.float32), trained.features(noisy))
+    )
     print(
         f"mask, integer against float: {alone:.1f} dB on the same features, {whole:.1f} dB from the waveform on"
     )
@@ -77,6 +107,7 @@ def test_ten_minutes_do_not_drift(trained: Trained, model: IntegerModel, noisy: 
     weights = build.float_weights(trained.model)
     exact = calibration.float_activations(trained.arch, weights, features / 4096.0)[-1]
     ours = ReferenceNetwork(model.network).run(features) / 2.0**15
+    minute //= trained.arch.stride
     by_minute = [
         calibration.sqnr_db(exact[n : n + minute], ours[n : n + minute]) for n in range(0, len(ours), minute)
     ]

@@ -83,18 +83,24 @@ def on_the_grid(weights: np.ndarray, scale: np.ndarray) -> np.ndarray:
 
 
 def single_step(arch: Arch, weights: list[dict[str, np.ndarray]]) -> Any:
-    """Keras model of one frame of conv1d, lstm, fc...: (window, h, c) -> (mask, h, c)."""
-    first, units = arch.layers[0], arch.layers[1].units
+    """Keras model of one frame of conv1d, then lstms and fcs: (window, h, c of each lstm) -> (mask, h, c of each)."""
+    first = arch.layers[0]
     window = keras.Input((first.kernel_size * arch.input_neurons,), batch_size=1, name="window")
-    states = [keras.Input((units,), batch_size=1, name=name) for name in ("h", "c")]
-    layers = [
-        keras.layers.Dense(first.units, first.activation),
-        keras.layers.LSTM(units, unroll=True, return_state=True),
-    ]
-    layers += [keras.layers.Dense(layer.units, layer.activation) for layer in arch.layers[2:]]
-    y, *after = layers[1](keras.ops.expand_dims(layers[0](window), 1), initial_state=states)
-    for layer in layers[2:]:
-        y = layer(y)
+    layers = [keras.layers.Dense(first.units, first.activation)]
+    states: list[Any] = []
+    after: list[Any] = []
+    y = layers[0](window)
+    for number, layer in enumerate(arch.layers[1:], start=1):
+        if layer.kind == "lstm":
+            before = [
+                keras.Input((layer.units,), batch_size=1, name=f"{name}{number}") for name in ("h", "c")
+            ]
+            layers.append(keras.layers.LSTM(layer.units, unroll=True, return_state=True))
+            y, *new = layers[-1](keras.ops.expand_dims(y, 1), initial_state=before)
+            states, after = states + before, after + new
+        else:
+            layers.append(keras.layers.Dense(layer.units, layer.activation))
+            y = layers[-1](y)
     model = keras.Model([window, *states], [y, *after])
     for layer, floats in zip(layers, weights, strict=True):
         matrices = [floats[name] for name in ("kernel", "recurrent", "bias") if name in floats]
@@ -122,7 +128,7 @@ def test_shipped_network_by_single_steps(weights_are: str) -> None:
     Both round weights to int8 alike, which hides all else. With weights that lie on the grid already, what is left is
     the arithmetic of activations and states.
     """
-    trained = training.load(ROOT / "nn_arch" / "def_se_nn_arch72_mel.txt", "latest", ROOT / "models_shipped")
+    trained = training.load(ROOT / "nn_arch" / "def_se_bands.txt", "latest", ROOT / "models_shipped")
     arch, weights = trained.arch, build.float_weights(trained.model)
     if weights_are == "on the grid":
         weights = rounded(arch, weights)
@@ -131,16 +137,21 @@ def test_shipped_network_by_single_steps(weights_are: str) -> None:
     x = (steps / 4096).astype(np.float32)
     exact = calibration.float_activations(arch, weights, x)[-1]
 
-    kernel_size, units = arch.layers[0].kernel_size, arch.layers[1].units
+    kernel_size = arch.layers[0].kernel_size
     older = np.concatenate([np.zeros((kernel_size - 1, x.shape[1]), dtype=np.float32), x])
     windows = [older[t : t + kernel_size].reshape(1, -1) for t in range(len(x))]
 
     def stream(run: Any) -> tuple[np.ndarray, list[dict[str, np.ndarray]]]:
-        h = c = np.zeros((1, units), dtype=np.float32)
+        states = [
+            np.zeros((1, layer.units), np.float32)
+            for layer in arch.layers
+            if layer.kind == "lstm"
+            for _ in "hc"
+        ]
         masks, fed = [], []
         for window in windows:
-            fed.append({"window": window, "h": h, "c": c})
-            mask, h, c = (np.array(value) for value in run(fed[-1]))
+            fed.append(dict(zip(step.input_names, [window, *states], strict=True)))
+            mask, *states = (np.array(value) for value in run(fed[-1]))
             masks.append(mask[0])
         return np.array(masks), fed
 
