@@ -94,7 +94,9 @@ def build(env, board, machine, arch, variant="", board_defines=None):
     objects += [_object(app, folder, f"firmware/app/{part}.c") for part in ("link", "samples")]
     # Compiled apart for every model. The call graph with stack use is for the size table.
     quoted = {key: value.replace('"', '\\"') for key, value in macros.items()}
-    objects.append(_object(app, folder, "firmware/app/main.c", f"_{name}", quoted))
+    main = _object(app, folder, "firmware/app/main.c", f"_{name}", quoted)
+    env.Depends(main, str(Path(table).with_suffix(".h")))  # a macro names it, which SCons does not follow
+    objects.append(main)
     elf = env.Program(f"{folder}/nnsp_{name}", objects)
     env.Depends(elf, [env.Glob(f"{part}/*.ld") for part in board])
     env.SideEffect(f"{folder}/nnsp_{name}.map", elf)

@@ -1,5 +1,6 @@
 """What scons says to a slip, and that each variant of the host library builds."""
 
+import itertools
 import os
 import shutil
 import struct
@@ -119,3 +120,12 @@ def test_a_memory_that_is_full_stops_the_build(tmp_path: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode != 0
     assert "region `TCM' overflowed" in done.stderr
+
+
+def test_main_is_compiled_again_when_its_network_changes() -> None:
+    """A macro names the model's header, which SCons does not see by itself."""
+    tree = scons("-n", "target=qemu_m4", "--tree=all").stdout.splitlines()
+    main = next(number for number, line in enumerate(tree) if line.endswith("firmware/app/main_se.o"))
+    depth = tree[main].index("+-")
+    below = itertools.takewhile(lambda line: line.find("+-") > depth, tree[main + 1 :])
+    assert any(line.endswith("firmware/models/def_nn3_se.h") for line in below)
