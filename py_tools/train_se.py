@@ -1,4 +1,4 @@
-"""Train a speech enhancement network: train_se.py --nn_arch=nn_arch/def_se_nn_arch72_mel.txt."""
+"""Train a speech enhancement network: train_se.py --nn_arch=nn_arch/def_se_bands.txt."""
 
 import argparse
 import os
