@@ -148,9 +148,10 @@ def test_shipped_network_by_single_steps(weights_are: str) -> None:
             if layer.kind == "lstm"
             for _ in "hc"
         ]
+        names = [tensor.name for tensor in step.inputs]
         masks, fed = [], []
         for window in windows:
-            fed.append(dict(zip(step.input_names, [window, *states], strict=True)))
+            fed.append(dict(zip(names, [window, *states], strict=True)))
             mask, *states = (np.array(value) for value in run(fed[-1]))
             masks.append(mask[0])
         return np.array(masks), fed
