@@ -253,7 +253,7 @@ def open_study(
     if storage.startswith("sqlite:///"):
         Path(storage.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
     epochs = int(sweep.train.get("num_epoch", Settings.epochs))
-    for attempt in range(4):
+    for attempt in range(10):
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
@@ -266,7 +266,7 @@ def open_study(
             break
         except (SQLAlchemyError, ImportError, ValueError, RuntimeError) as error:
             # Workers that start together may all begin to make the tables.
-            if isinstance(error, IntegrityError | OperationalError) and attempt < 3:
+            if isinstance(error, IntegrityError | OperationalError) and attempt < 9:
                 time.sleep(1)
                 continue
             reason = str(error).splitlines()[0]
