@@ -164,9 +164,12 @@ def test_shipped_network_by_single_steps(weights_are: str) -> None:
     theirs, _ = stream(lambda values: [value for _, value in sorted(lite(**values).items())])
     ours = CNetwork(quantization.quantize(arch, weights)).run(steps) / 2.0**15
 
+    # Theirs has one int16 scale for all cells of a layer: what the largest cell needs is missing in the small ones.
+    cells = np.concatenate([values[name][0] for values in fed[1:] for name in values if name.startswith("c")])
     ours_db, theirs_db = calibration.sqnr_db(exact, ours), calibration.sqnr_db(exact, theirs)
     print(
-        f"shipped network, weights {weights_are}: {ours_db:.1f} dB here, {theirs_db:.1f} dB in TensorFlow's 16x8"
+        f"shipped network, weights {weights_are}: {ours_db:.1f} dB here, {theirs_db:.1f} dB in TensorFlow's 16x8; "
+        f"cell states reach {np.abs(cells).max():.0f}, half of them stay below {np.median(np.abs(cells)):.2f}"
     )
     assert theirs_db > 20
     assert ours_db >= theirs_db
