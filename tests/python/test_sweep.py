@@ -17,6 +17,7 @@ from nnsp.data import mixing
 from nnsp.data.mixing import Mixer
 from nnsp.errors import UserError
 from nnsp.network import losses, sweep, training
+from nnsp.tasks import task
 from sounds import make_list
 
 NETWORK = """input_neurons 72
@@ -44,8 +45,8 @@ threads = 1
 
 @pytest.fixture(autouse=True)
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(training, "SEQUENCE_SECONDS", 1)
-    monkeypatch.setattr(training, "NORMALISATION_SECONDS", 8)
+    monkeypatch.setattr(task, "SEQUENCE_SECONDS", 1)
+    monkeypatch.setattr(task, "NORMALISATION_SECONDS", 8)
 
 
 @pytest.fixture(scope="module")
@@ -75,10 +76,11 @@ import sys
 from pathlib import Path
 sys.path[:0] = sys.argv[4:]
 import test_sweep
-from nnsp.network import sweep, training
+from nnsp.network import sweep
+from nnsp.tasks import task
 
 if __name__ == "__main__":
-    training.SEQUENCE_SECONDS, training.NORMALISATION_SECONDS = 1, 8
+    task.SEQUENCE_SECONDS, task.NORMALISATION_SECONDS = 1, 8
     sweep.HEARTBEAT_SECONDS, sweep.GRACE_SECONDS = 1, 3
     text = test_sweep.SWEEP.replace("num_epoch = 2", "num_epoch = " + sys.argv[3])
     test_sweep.run(Path(sys.argv[1]), Path(sys.argv[2]), 4, text, seed=None)
@@ -158,7 +160,7 @@ def test_bad_trials_are_pruned(sounds: Path, tmp_path: Path, monkeypatch: pytest
     """One that reports more than the median of those before stops after the first epoch that may."""
     monkeypatch.setattr(sweep, "STARTUP_TRIALS", 1)
     values = iter([0.1, 0.1, 0.1, 0.5])
-    monkeypatch.setattr(training.Trainer, "_validate", lambda *_: (next(values), 0.0))
+    monkeypatch.setattr(training.Trainer, "_validate", lambda *_: (next(values), {"val_si_sdr_gain_db": 0.0}))
     study = run(tmp_path, sounds, 2, SWEEP.replace("num_epoch = 2", "num_epoch = 3"))
     assert [t.state for t in study.trials] == [TrialState.COMPLETE, TrialState.PRUNED]
     assert [len(t.intermediate_values) for t in study.trials] == [3, 1]

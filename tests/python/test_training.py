@@ -27,6 +27,9 @@ from nnsp.network.folder import ModelFolder, Normalisation
 from nnsp.network.training import Trainer
 from nnsp.signal import frontend
 from nnsp.signal.frontend import FrontEnd
+from nnsp.tasks import task
+from nnsp.tasks.se import Mixtures, SpeechEnhancement
+from nnsp.tasks.task import Task
 from sounds import make_list
 
 TEXT = """input_neurons 72
@@ -46,6 +49,7 @@ ARCH = arch_text.parse(TEXT, "def_small.txt")
 SETTINGS = training.Settings(
     batch_size=4, timesteps=50, batches=3, epochs=4, validation_batches=1, patience=0
 )
+ENHANCEMENT = SpeechEnhancement()
 
 Train = Callable[..., Trainer]
 
@@ -53,8 +57,8 @@ Train = Callable[..., Trainer]
 @pytest.fixture(autouse=True)
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
     """Sequences of a second."""
-    monkeypatch.setattr(training, "SEQUENCE_SECONDS", 1)
-    monkeypatch.setattr(training, "NORMALISATION_SECONDS", 16)
+    monkeypatch.setattr(task, "SEQUENCE_SECONDS", 1)
+    monkeypatch.setattr(task, "NORMALISATION_SECONDS", 16)
 
 
 @pytest.fixture(scope="module")
@@ -73,12 +77,14 @@ def train(sounds: Path, tmp_path: Path) -> Train:
         fe: FrontEnd | None = None,
         overwrite: bool = False,
         change_loss: bool = False,
+        task: Task = ENHANCEMENT,
         **changes: object,
     ) -> Trainer:
         mixing = Settings.plain(snr_db=(0, 10), level_db=(-30, -20), colour_prob=0.5, second_noise_prob=0.25)
         mixers = Mixer.open(sounds, 0, mixing), Mixer.open(sounds, 1, mixing)
         folder = ModelFolder(tmp_path / models, arch)
-        trainer = Trainer(folder, fe or FrontEnd(), *mixers, replace(SETTINGS, **changes))  # type: ignore[arg-type]
+        settings = replace(SETTINGS, **changes)  # type: ignore[arg-type]
+        trainer = Trainer(folder, fe or FrontEnd(), task, *mixers, settings)
         if epoch_loaded == "random":
             trainer.begin({"command": "test"}, overwrite)
         else:
@@ -90,7 +96,7 @@ def train(sounds: Path, tmp_path: Path) -> Train:
 
 def interrupt(trainer: Trainer, epoch: int) -> None:
     """Run as a user would who presses Ctrl-C in that epoch."""
-    mixer = trainer.mixers[0]
+    mixer = trainer.sources[0]
     batch = mixer.batch
 
     def stop(number: int, step: int, *rest: Any) -> object:
@@ -177,7 +183,7 @@ def test_training_improves_and_its_folder_is_whole(train: Train, tmp_path: Path)
     assert trained.epoch == 5
     for a, b in zip(float_weights(trained.model), float_weights(trainer.model), strict=True):
         assert all(np.array_equal(a[name], b[name]) for name in a)
-    noisy, clean, _ = trainer.mixers[1].batch(3, 0, 1, 2.0)
+    noisy, clean, _ = trainer.sources[1].batch(3, 0, 1, 2.0)
     y = trained.enhance(noisy[0] * 32768)
     assert y.shape == noisy[0].shape
     delay = trained.frontend.history
@@ -185,7 +191,7 @@ def test_training_improves_and_its_folder_is_whole(train: Train, tmp_path: Path)
     assert errors[0] < 0.8 * errors[1]
 
 
-def test_streaming_masks_equal_one_pass(
+def test_streaming_outputs_equal_one_pass(
     train: Train, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     train(epochs=1).run()
@@ -193,11 +199,11 @@ def test_streaming_masks_equal_one_pass(
     trained = training.load(tmp_path / "def_small.txt", 1, tmp_path / "models")
     x = np.random.default_rng(1).normal(0, 1000, 131 * 160)
     features = trained.features(x)
-    whole = trained.masks(features)
+    whole = trained.outputs(features)
     assert whole.shape == (131, 257)
     monkeypatch.setattr(training, "INFERENCE_FRAMES", 39)
-    np.testing.assert_allclose(trained.masks(features), whole, atol=1e-6)
-    quantised = trained.masks(features, quantized=True)
+    np.testing.assert_allclose(trained.outputs(features), whole, atol=1e-6)
+    quantised = trained.outputs(features, quantized=True)
     assert 0 < np.abs(quantised - whole).max() < 0.1
 
 
@@ -207,23 +213,23 @@ def test_normalisation(sounds: Path) -> None:
     for step in range(2):
         x = mixer.batch(0, step, 8, 1)[0] * np.float32(32768)
         levels.append(frontend.levels(fe, *frontend.analyse(fe, frontend.with_history(fe, x))))
-    found = training.normalise(fe, mixer)
+    found = ENHANCEMENT.normalise(fe, mixer)
     np.testing.assert_allclose(found.mean, np.mean(levels, axis=(0, 1, 2)), rtol=1e-4)
     np.testing.assert_allclose(found.std, np.std(levels, axis=(0, 1, 2)), rtol=1e-3)
 
 
 def test_padding_does_not_count(train: Train) -> None:
     trainer = train()
-    noisy, clean, valid = trainer.mixers[0].batch(1, 0, 4, 1.0)
+    noisy, clean, valid = trainer.sources[0].batch(1, 0, 4, 1.0)
     valid[:] = 8000
     other = noisy.copy()
     other[:, 8000:] = 0.5
 
     def loss(noisy: np.ndarray) -> float:
-        batch = training.Batch.of(trainer.fe, (noisy, clean, valid))
+        batch = Mixtures.of(trainer.fe, (noisy, clean, valid))
         batch = replace(batch, level=np.full(4, 1000, np.float32))
         total, state = 0.0, trainer.model.zero_state(4)
-        for chunk in batch.chunks(trainer.fe, 50):
+        for chunk in batch.chunks(50):
             value, (_, state) = trainer._measure(*chunk, state)
             total += float(value)
         return total
@@ -235,7 +241,7 @@ def test_stops_early(
     train: Train, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     worse = iter([0.5, 0.4, 0.45, 0.41, 0.3])
-    monkeypatch.setattr(Trainer, "_validate", lambda *_: (next(worse), 0.0))
+    monkeypatch.setattr(Trainer, "_validate", lambda *_: (next(worse), {"val_si_sdr_gain_db": 0.0}))
     trainer = train(epochs=5, patience=2, batches=1)
     trainer.run()
     assert (trainer.epoch, trainer.best()) == (4, 2)
@@ -254,9 +260,9 @@ def test_quantised_goes_on_from_float(train: Train) -> None:
 def test_every_loss_trains(train: Train, name: str) -> None:
     """A few updates on one and the same batch, without dropout, reduce it."""
     dry = replace(ARCH, layers=(replace(ARCH.layers[0], dropprob=0.0), *ARCH.layers[1:]))
-    trainer = train(arch=dry, loss=losses.parse(name), learning_rate=1e-2)
-    mixed = trainer.mixers[0].batch(1, 0, 4, 1.0)
-    chunk = next(training.Batch.of(trainer.fe, mixed).chunks(trainer.fe, 50))
+    trainer = train(arch=dry, task=SpeechEnhancement(distance=losses.parse(name)), learning_rate=1e-2)
+    mixed = trainer.sources[0].batch(1, 0, 4, 1.0)
+    chunk = next(Mixtures.of(trainer.fe, mixed).chunks(50))
     found = [float(trainer._update(*chunk, trainer.model.zero_state(4))[0]) for _ in range(6)]
     assert all(after < before for before, after in pairwise(found))
     assert json.loads((trainer.folder.path / "frontend.json").read_text())["provenance"]["loss"] == str(
@@ -270,8 +276,8 @@ def test_another_loss_is_asked_for(train: Train) -> None:
     with pytest.raises(
         UserError, match=r"was trained with --loss='1\*compressed\(c=0\.5,a=0\.5,reduction=root\)'; leave"
     ):
-        train("latest", loss=other)
-    trainer = train("latest", loss=other, change_loss=True, epochs=2)
+        train("latest", task=SpeechEnhancement(distance=other))
+    trainer = train("latest", task=SpeechEnhancement(distance=other), change_loss=True, epochs=2)
     trainer.run()
     assert [row["objective"].split("(")[0] for row in trainer.history] == ["1*compressed", "1*psa"]
     assert trainer.best() == 2
@@ -295,7 +301,7 @@ def test_judge_is_what_validates(train: Train) -> None:
     """The same network, judged by another loss than trained with, has other validation losses and weights alike."""
     rows = []
     for judge in (None, losses.parse("mse")):
-        trainer = train(models=str(judge), epochs=1, judge=judge)
+        trainer = train(models=str(judge), epochs=1, task=SpeechEnhancement(judge=judge))
         trainer.run()
         rows.append(trainer.history[0])
     assert rows[0]["loss"] == rows[1]["loss"] and rows[0]["val_loss"] != rows[1]["val_loss"]
@@ -381,7 +387,9 @@ def test_other_features(train: Train) -> None:
     with pytest.raises(UserError, match="input_neurons 72, but --feat_type=pspec gives 257 features"):
         train(fe=pspec)
     folder = train(fe=pspec, arch=arch, epochs=1).folder
-    folder.start(FrontEnd(bands=257), Normalisation(np.ones(257, "f"), np.ones(257, "f")), {})
+    folder.start(
+        FrontEnd(bands=257), Normalisation(np.ones(257, "f"), np.ones(257, "f")), {}, ENHANCEMENT.form()
+    )
     folder.weights_path(1).touch()
     with pytest.raises(UserError, match="was trained with feat_type mel, not pspec; give --feat_type=mel"):
         train("latest", fe=pspec, arch=arch)
@@ -478,8 +486,8 @@ import keras, numpy as np
 from nnsp.network import arch, steps
 from nnsp.network.build import build
 from nnsp.network.folder import Normalisation
-from nnsp.network.training import Batch, Objective
 from nnsp.signal.frontend import FrontEnd
+from nnsp.tasks.se import Mixtures, SpeechEnhancement
 
 fe, net = FrontEnd(), arch.parse(sys.stdin.read(), "small")
 normalisation = Normalisation(np.full(72, 14, "f"), np.full(72, 4, "f"))
@@ -489,16 +497,16 @@ for quantized in (False, True):
     model = build(net)
     for v in model.trainable_variables:
         v.assign(rng.normal(0, 0.3, v.shape))
-    objective = Objective(model, fe, normalisation, quantized)
+    loss = SpeechEnhancement().loss(model, fe, normalisation, quantized)
     optimizer, dropout = keras.optimizers.Adam(1e-2, global_clipnorm=1.0), keras.random.SeedGenerator(0)
 
     def function(*args):
-        loss, (_, state) = objective(*args, dropout=dropout)
-        return loss, state
+        value, (_, state) = loss(*args, dropout=dropout)
+        return value, state
 
     update = steps.train_step(function, model, optimizer, [dropout.state])
     clean, hiss = rng.normal(0, 0.1, (2, 3, 4800)).astype("f")
-    chunk = next(Batch.of(fe, (clean + hiss, clean, np.full(3, 4800, "i"))).chunks(fe, 30))
+    chunk = next(Mixtures.of(fe, (clean + hiss, clean, np.full(3, 4800, "i"))).chunks(30))
     print(*(float(update(*chunk, model.zero_state(3))[0]) for _ in range(4)))
 """
 

@@ -32,8 +32,8 @@ sys.argv[0] = "train_se.py"
 import train_se
 
 def main():
-    from nnsp.network import training
-    training.SEQUENCE_SECONDS, training.NORMALISATION_SECONDS = 1, 16
+    from nnsp.tasks import task
+    task.SEQUENCE_SECONDS, task.NORMALISATION_SECONDS = 1, 16
     train_se.main()
 
 cli.run(main)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -268,6 +268,11 @@ class Mixer:
             settings = Settings.read(beside)
         return cls(corpus.load(list_path), seed, settings)
 
+    @property
+    def identity(self) -> object:
+        """What the rows follow from."""
+        return self.seed, self.settings, [clip.frames for clip in self.sounds.clips]
+
     def batch(
         self, epoch: int, step: int, batch_size: int, seconds: float, worker: int = 0, workers: int = 1
     ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int32]]:
@@ -488,8 +493,21 @@ class Mixer:
         return np.asarray(self._curves[name][int(rng.integers(filters.CURVES))])
 
 
+class Source(Protocol):
+    """What rows of training data come from."""
+
+    @property
+    def identity(self) -> object:
+        """Something whose repr tells sources of other rows apart."""
+
+    def batch(
+        self, epoch: int, step: int, batch_size: int, seconds: float, worker: int = 0, workers: int = 1
+    ) -> tuple[NDArray[Any], ...]:
+        """As `Mixer.batch`: the same rows at every call, from any thread."""
+
+
 def prefetch(
-    mixer: Mixer,
+    source: Source,
     epoch: int,
     steps: Sequence[int],
     batch_size: int,
@@ -497,17 +515,17 @@ def prefetch(
     threads: int = 2,
     worker: int = 0,
     workers: int = 1,
-) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int32]]]:
+) -> Iterator[tuple[NDArray[Any], ...]]:
     """Batches of the steps in order, the next ones being made meanwhile.
 
     NumPy and the FFT let go of the interpreter lock, so threads do.
     """
     ahead = threads + 1
     with ThreadPoolExecutor(threads) as pool:
-        waiting: list[Future[tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int32]]]] = []
+        waiting: list[Future[tuple[NDArray[Any], ...]]] = []
         try:
             for step in steps:
-                waiting.append(pool.submit(mixer.batch, epoch, step, batch_size, seconds, worker, workers))
+                waiting.append(pool.submit(source.batch, epoch, step, batch_size, seconds, worker, workers))
                 if len(waiting) > ahead:
                     yield waiting.pop(0).result()
             while waiting:

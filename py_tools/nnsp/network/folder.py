@@ -24,6 +24,9 @@ OWN = Path("models_trained")
 SHIPPED = Path(__file__).resolve().parents[3] / "models_shipped"
 WEIGHTS = re.compile(r"epoch_(\d+)\.weights\.h5")
 FIRST_LOSS = "1*compressed(c=0.5,a=0.5,reduction=root)"  # of histories that do not tell
+# Fields of the front end that folders from before there were any do not tell of.
+LATER = {field.name: field.default for field in fields(FrontEnd) if field.name in ("low_cut", "coefficients")}
+ENHANCEMENT: dict[str, Any] = {"task": "se", "labels": [], "detector": None}  # of folders that do not tell
 RESUMABLE = 2  # epochs whose optimiser state is kept
 
 
@@ -99,8 +102,10 @@ class ModelFolder:
                 "give the text another name, or start anew with --epoch_loaded=random --overwrite"
             )
 
-    def start(self, fe: FrontEnd, normalisation: Normalisation, provenance: dict[str, Any]) -> None:
-        """Make the folder new: remove what an earlier training left, write arch.txt and frontend.json."""
+    def start(
+        self, fe: FrontEnd, normalisation: Normalisation, provenance: dict[str, Any], task: dict[str, Any]
+    ) -> None:
+        """Make the folder new: remove what an earlier training left, write arch.txt, frontend.json and task.json."""
         for old in [*self.path.glob("epoch_*"), *self.path.glob("resume_*"), *self.path.glob("history.*")]:
             old.unlink()
         self.path.mkdir(parents=True, exist_ok=True)
@@ -114,8 +119,26 @@ class ModelFolder:
             "std": [float(f"{v:.6g}") for v in normalisation.std],
             "provenance": provenance,
         }
-        with written(self.path / "frontend.json") as part:
-            part.write_text(json.dumps(form, indent=1) + "\n", encoding="utf-8")
+        for name, content in (("frontend.json", form), ("task.json", task)):
+            with written(self.path / name) as part:
+                part.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+
+    def task(self) -> dict[str, Any]:
+        """What the network was trained for: task, labels, detector.
+
+        Raises
+        ------
+        UserError
+            task.json is damaged.
+        """
+        path = self.path / "task.json"
+        if not path.is_file():
+            return ENHANCEMENT
+        try:
+            form = json.loads(path.read_text(encoding="utf-8"))
+            return {**form, "labels": [str(label) for label in form["labels"]], "detector": form["detector"]}
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise UserError(f"{path}: cannot be read ({error!r}); train the network again") from None
 
     def frontend(self) -> tuple[FrontEnd, Normalisation]:
         """The front end that the network was trained with.
@@ -127,16 +150,14 @@ class ModelFolder:
         """
         path = self.path / "frontend.json"
         try:
-            # Networks trained before there was a low cut do not tell of it.
-            form = {"low_cut": FrontEnd.low_cut, **json.loads(path.read_text(encoding="utf-8"))}
+            form = {**LATER, **json.loads(path.read_text(encoding="utf-8"))}
             fe = FrontEnd(**{field.name: form[field.name] for field in fields(FrontEnd)})
             mean, std = (np.asarray(form[name], dtype=np.float32) for name in ("mean", "std"))
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise UserError(f"{path}: cannot be read ({error!r}); train the network again") from None
-        if mean.shape != (fe.feature_count,) or std.shape != mean.shape or not (std >= SMALLEST_STD).all():
-            raise UserError(
-                f"{path}: mean and std do not fit {fe.feature_count} features; train the network again"
-            )
+        count = self.arch.input_neurons
+        if mean.shape != (count,) or std.shape != mean.shape or not (std >= SMALLEST_STD).all():
+            raise UserError(f"{path}: mean and std do not fit {count} features; train the network again")
         return fe, Normalisation(mean, std)
 
     def save(

@@ -28,6 +28,7 @@ from nnsp.network.arch import Arch
 from nnsp.network.folder import ModelFolder
 from nnsp.network.training import Settings, Trainer
 from nnsp.signal.frontend import FrontEnd
+from nnsp.tasks.se import SpeechEnhancement
 
 HEARTBEAT_SECONDS = 30
 GRACE_SECONDS = 120  # a worker that is silent for so long is dead, and its trial done anew
@@ -77,8 +78,8 @@ class Sweep:
     template: str
     nn_arch: Path
 
-    def make(self, values: dict[str, Any]) -> tuple[str, Arch, FrontEnd, Settings]:
-        """Text, network, front end and settings of a trial.
+    def make(self, values: dict[str, Any]) -> tuple[str, Arch, FrontEnd, SpeechEnhancement, Settings]:
+        """Text, network, front end, task and settings of a trial.
 
         Raises
         ------
@@ -93,10 +94,11 @@ class Sweep:
         text = fill(self.template)
         arch = arch_text.parse(text, str(self.nn_arch))
         fe = FrontEnd(**{name: chosen[name] for name in ("feat_type", "mask_floor") if name in chosen})
-        arch_text.check_fits(arch, fe)
-        given = {field: kind(chosen[name]) for name, (field, kind) in SETTINGS.items() if name in chosen}
         loss = losses.parse(fill(str(chosen.get("loss", losses.DEFAULT))), f"{self.path}: loss")
-        return text, arch, fe, Settings(loss=loss, quantized=bool(chosen.get("quantized", 0)), **given)
+        task = SpeechEnhancement(distance=loss)
+        task.check(arch, fe)
+        given = {field: kind(chosen[name]) for name, (field, kind) in SETTINGS.items() if name in chosen}
+        return text, arch, fe, task, Settings(quantized=bool(chosen.get("quantized", 0)), **given)
 
     def draw(self, trial: optuna.Trial) -> dict[str, Any]:
         """Values of a trial; none for a place in a loss that was not chosen."""
@@ -329,7 +331,7 @@ def search(
 
     def objective(trial: optuna.Trial) -> float:
         values = sweep.draw(trial)
-        text, arch, fe, settings = sweep.make(values)
+        text, arch, fe, task, settings = sweep.make(values)
         sizes = {
             "parameters": arch.parameters,
             "table_bytes": tables.table_bytes(arch, fe),
@@ -359,7 +361,7 @@ def search(
 
         started = time.monotonic()
         try:
-            trainer = Trainer(ModelFolder(folder, arch), fe, *mixers, replace(settings, judge=judge))
+            trainer = Trainer(ModelFolder(folder, arch), fe, replace(task, judge=judge), *mixers, settings)
             trainer.begin({**provenance, "trial": trial.number, "values": values}, overwrite=True)
             try:
                 trainer.run(after_epoch)

@@ -1,4 +1,4 @@
-"""Training a network on noisy speech, epoch by epoch, so that it can stop and go on at any of them."""
+"""Training a network for a task, epoch by epoch, so that it can stop and go on at any of them."""
 
 import math
 import time
@@ -15,25 +15,21 @@ from keras import ops
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from nnsp.data.mixing import Mixer, prefetch
+from nnsp import tasks
+from nnsp.data.mixing import Source, prefetch
 from nnsp.errors import UserError
 from nnsp.network import arch as arch_text
-from nnsp.network import losses, steps
+from nnsp.network import steps
 from nnsp.network.arch import Arch
 from nnsp.network.build import Network, build
 from nnsp.network.folder import FIRST_LOSS, ModelFolder, Normalisation, find_folder
-from nnsp.network.losses import Loss
 from nnsp.network.workers import Workers
-from nnsp.signal import frontend, metrics
-from nnsp.signal.frontend import SMALLEST_STD, FrontEnd
+from nnsp.signal import frontend
+from nnsp.signal.frontend import FrontEnd
+from nnsp.tasks.task import Batch, Task
 
-FULL_SCALE = 32768.0
-SEQUENCE_SECONDS = 10  # about; states run through a sequence and begin at zero with the next
-NORMALISATION_SECONDS = 600
 CLIP_NORM = 1.0
 LAST_RATE = 0.02  # of the first learning rate, where the cosine ends
-QUIET = 0.1  # speech below this share of the noisy power counts as if it had it
-TRIVIAL_DB = 30.0  # mixtures cleaner than this say nothing about enhancement
 INFERENCE_FRAMES = 600
 
 Floats = NDArray[np.float32]
@@ -41,10 +37,10 @@ Floats = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Settings:
-    """How to train. An epoch is `batches` batches of sequences, cut into updates of `timesteps` frames.
+    """How to train. An epoch is `batches` batches of rows, cut into updates of `timesteps` frames.
 
     ``ema`` is the share of an average of the weights that each update leaves in it; with it, not 0, the averages are
-    what is validated and kept. ``judge`` takes the place of the loss in validation. ``threads`` make the mixtures.
+    what is validated and kept. ``threads`` make the rows.
     """
 
     batch_size: int = 64
@@ -56,16 +52,15 @@ class Settings:
     patience: int = 20
     validation_batches: int = 2
     seed: int = 0
-    loss: Loss = losses.USUAL
-    judge: Loss | None = None
     ema: float = 0.0
     threads: int = 2
 
 
 @dataclass(frozen=True)
 class Trained:
-    """A network with the weights of one epoch, and the front end they belong to."""
+    """A network with the weights of one epoch, and the task and front end they belong to."""
 
+    task: Task
     arch: Arch
     frontend: FrontEnd
     mean: Floats
@@ -88,16 +83,16 @@ class Trained:
         level = frontend.levels(fe, *spectrum)
         return np.asarray(frontend.features(level, self.mean, self.std), dtype=np.float32)
 
-    def masks(self, features: Floats, quantized: bool = False) -> Floats:
-        """Gains, float32 [frames, bins]; quantised, on the integer network's grid."""
+    def outputs(self, features: Floats, quantized: bool = False) -> Floats:
+        """Of the last layer, float32 [frames, units]; quantised, on the integer network's grid."""
         block = -(-INFERENCE_FRAMES // self.arch.stride) * self.arch.stride
         step = self._step[quantized]
         state, parts = self.model.zero_state(1), []
         for start in range(0, len(features), block):
             piece = features[start : start + block]
             full = np.pad(piece, [(0, block - len(piece)), (0, 0)])
-            mask, state = step(ops.convert_to_tensor(full[None]), state)
-            parts.append(ops.convert_to_numpy(mask)[0, : len(piece)])
+            out, state = step(ops.convert_to_tensor(full[None]), state)
+            parts.append(ops.convert_to_numpy(out)[0, : len(piece)])
         return np.concatenate(parts)
 
     def enhance(self, samples: NDArray[Any], quantized: bool = False) -> NDArray[np.float64]:
@@ -116,7 +111,7 @@ class Trained:
         """
         fe = self.frontend
         re, im = frontend.analyse(fe, frontend.with_history(fe, samples.astype(np.float32)))
-        gain = frontend.gain(fe, self.masks(self.features(samples), quantized))
+        gain = frontend.gain(fe, self.outputs(self.features(samples), quantized))
         return frontend.synthesise(fe, re * gain, im * gain)
 
 
@@ -145,103 +140,9 @@ def load(
     fe, normalisation = folder.frontend()
     model = build(arch)
     folder.load_weights(model, epoch)
-    return Trained(arch, fe, normalisation.mean, normalisation.std, model, epoch, folder.weights_path(epoch))
-
-
-def normalise(fe: FrontEnd, mixer: Mixer) -> Normalisation:
-    """Mean and deviation of every feature over mixtures, those of epoch 0, which is not trained on.
-
-    Raises
-    ------
-    UserError
-        A mixture is not finite.
-    """
-    count, total, squares = 0, np.zeros(fe.feature_count), np.zeros(fe.feature_count)
-    batches = range(math.ceil(NORMALISATION_SECONDS / (8 * SEQUENCE_SECONDS)))
-    made = prefetch(mixer, 0, batches, 8, SEQUENCE_SECONDS)
-    for noisy, _, _ in tqdm(made, total=len(batches), desc="mean and deviation", unit="batch", leave=False):
-        spectrum = frontend.analyse(fe, frontend.with_history(fe, noisy * np.float32(FULL_SCALE)))
-        level = frontend.levels(fe, *spectrum).reshape(-1, fe.feature_count)
-        count += len(level)
-        total += level.sum(axis=0, dtype=np.float64)
-        squares += np.square(level, dtype=np.float64).sum(axis=0)
-    mean = total / count
-    std = np.sqrt(np.maximum(squares / count - mean**2, 0))
-    if not np.isfinite(std).all():
-        raise UserError("the training mixtures hold NaN or infinity; make the lists again with data_se.py")
-    return Normalisation(mean.astype(np.float32), np.maximum(std, SMALLEST_STD).astype(np.float32))
-
-
-class Objective:
-    """From a chunk of waveforms to the loss, in tensors."""
-
-    def __init__(
-        self,
-        model: Network,
-        fe: FrontEnd,
-        normalisation: Normalisation,
-        quantized: bool,
-        loss: Loss = losses.USUAL,
-    ) -> None:
-        self.model, self.fe, self.normalisation, self.quantized = model, fe, normalisation, quantized
-        self.loss = loss
-
-    def __call__(
-        self,
-        noisy: Any,
-        clean: Any,
-        valid: Any,
-        level: Any,
-        state: Any,
-        dropout: keras.random.SeedGenerator | None = None,
-    ) -> tuple[Any, tuple[Any, Any]]:
-        """Loss of a chunk, (gain, new state).
-
-        Parameters
-        ----------
-        noisy, clean : [batch, history + time * hop] in int16 units
-        valid : [batch, time]
-        level : [batch]
-            Root mean square of a bin of the speech, for `losses`.
-        state : list
-        """
-        x = frontend.analyse(self.fe, noisy, ops)
-        s = frontend.analyse(self.fe, clean, ops)
-        level_x = frontend.levels(self.fe, *x, ops)
-        features = frontend.features(level_x, self.normalisation.mean, self.normalisation.std, ops)
-        mask, state = self.model.step(features, state, self.quantized, dropout)
-        gain = frontend.gain(self.fe, mask, ops)
-        return self.loss(losses.Frames(self.fe, gain, x, s, level, valid)), (gain, state)
-
-
-@dataclass(frozen=True)
-class Batch:
-    """Sequences in int16 units with their history, and what the loss needs of them as a whole."""
-
-    noisy: Floats
-    clean: Floats
-    valid: Floats
-    level: Floats
-
-    @classmethod
-    def of(cls, fe: FrontEnd, mixed: tuple[Floats, Floats, NDArray[np.int32]]) -> "Batch":
-        """From the waveforms of a `Mixer`, in [-1, 1)."""
-        noisy, clean = (x * np.float32(FULL_SCALE) for x in mixed[:2])
-        ends = (np.arange(noisy.shape[1] // fe.hop) + 1) * fe.hop
-        valid = (ends <= mixed[2][:, None]).astype(np.float32)
-        powers = [np.mean(np.square(x), axis=1, dtype=np.float64) for x in (clean, noisy)]
-        power = np.maximum(np.maximum(powers[0], QUIET * powers[1]), 1.0)
-        level = np.sqrt(power * np.sum(frontend.window(fe) ** 2)).astype(np.float32)
-        return cls(frontend.with_history(fe, noisy), frontend.with_history(fe, clean), valid, level)
-
-    def chunks(
-        self, fe: FrontEnd, timesteps: int, tensor: Callable[[Any], Any] = ops.convert_to_tensor
-    ) -> Iterator[list[Any]]:
-        """Tensors of `Objective` but the state, `timesteps` frames at a time."""
-        for start in range(0, self.valid.shape[1], timesteps):
-            samples = slice(start * fe.hop, (start + timesteps) * fe.hop + fe.history)
-            parts = (self.noisy[:, samples], self.clean[:, samples], self.valid[:, start : start + timesteps])
-            yield [tensor(x) for x in (*parts, self.level)]
+    task = tasks.restored(folder.task())
+    path = folder.weights_path(epoch)
+    return Trained(task, arch, fe, normalisation.mean, normalisation.std, model, epoch, path)
 
 
 class Trainer:
@@ -251,7 +152,8 @@ class Trainer:
     ----------
     folder : ModelFolder
     fe : FrontEnd
-    train, test : Mixer
+    task : Task
+    train, test : Source
         The second of unseen speakers and noise.
     settings : Settings
     workers : Workers, optional
@@ -260,19 +162,20 @@ class Trainer:
     Raises
     ------
     UserError
-        The network does not fit the front end, timesteps its strides, or the batch the devices.
+        The network does not serve the task, timesteps do not fit its strides, or the batch the devices.
     """
 
     def __init__(
         self,
         folder: ModelFolder,
         fe: FrontEnd,
-        train: Mixer,
-        test: Mixer,
+        task: Task,
+        train: Source,
+        test: Source,
         settings: Settings,
         workers: Workers | None = None,
     ) -> None:
-        arch_text.check_fits(folder.arch, fe)
+        task.check(folder.arch, fe)
         stride = folder.arch.stride
         if settings.timesteps < 1 or settings.timesteps % stride:
             raise UserError(
@@ -284,14 +187,13 @@ class Trainer:
                 f"--batchsize={settings.batch_size} must be a multiple of {self.workers.devices}, the devices that "
                 "share it"
             )
-        sounds = [(m.seed, m.settings, [clip.frames for clip in m.sounds.clips]) for m in (train, test)]
-        self.workers.agree(
-            (folder.arch, fe, settings, sounds), "another network, other settings or other lists"
-        )
-        self.folder, self.fe, self.mixers, self.settings = folder, fe, (train, test), settings
+        identity = (folder.arch, fe, task, settings, train.identity, test.identity)
+        self.workers.agree(identity, "another network, other settings or other lists")
+        self.folder, self.fe, self.task, self.settings = folder, fe, task, settings
+        self.sources = train, test
         steps.make_deterministic()
         self.model = build(folder.arch, settings.seed)
-        self.chunks = max(1, round(SEQUENCE_SECONDS * fe.rate / fe.hop / settings.timesteps))
+        self.chunks = max(1, round(task.sequence_seconds * fe.rate / fe.hop / settings.timesteps))
         self.seconds = self.chunks * settings.timesteps * fe.hop / fe.rate
         self.epoch = 0
         self.history: list[dict[str, Any]] = []
@@ -321,9 +223,10 @@ class Trainer:
                 f"{self.folder.path}: holds {len(known)} trained epochs; go on with --epoch_loaded=latest, "
                 "or give --overwrite to delete them and start anew"
             )
-        normalisation = normalise(self.fe, self.mixers[0])
+        normalisation = self.task.normalise(self.fe, self.sources[0])
         if self.workers.first:
-            self.folder.start(self.fe, normalisation, {**provenance, "loss": str(self.settings.loss)})
+            provenance = {**provenance, "loss": self.task.objective}
+            self.folder.start(self.fe, normalisation, provenance, self.task.form())
             _, normalisation = self.folder.frontend()  # whose numbers are rounded
         normalisation = Normalisation(*self.workers.share((normalisation.mean, normalisation.std)))
         self._compile(normalisation)
@@ -340,6 +243,12 @@ class Trainer:
         epoch = self.folder.find(epoch_loaded)
         self.folder.check()
         self.workers.agree(epoch, f"in {self.folder.path} another last epoch ({epoch})")
+        form = self.folder.task()
+        if (form["task"], form["labels"]) != (self.task.name, list(self.task.labels)):
+            raise UserError(
+                f"{self.folder.path}: was trained for {_described(form)}, not {_described(self.task.form())}; "
+                "give --models_dir=DIR for another folder"
+            )
         trained_with, normalisation = self.folder.frontend()
         for field in fields(FrontEnd):
             old, new = (getattr(fe, field.name) for fe in (trained_with, self.fe))
@@ -348,7 +257,7 @@ class Trainer:
                     f"{self.folder.path}: was trained with {field.name} {old}, not {new}; give --{field.name}={old}"
                 )
         old_loss = self.folder.loss(epoch)
-        if old_loss != str(self.settings.loss) and not change_loss:
+        if old_loss != self.task.objective and not change_loss:
             raise UserError(
                 f"{self.folder.path}: was trained with --loss='{old_loss}'; leave --loss out to go on with it, or give "
                 "--change_loss as well"
@@ -378,16 +287,15 @@ class Trainer:
         self.epoch, self.history = epoch, self.folder.history(epoch)
 
     def _compile(self, normalisation: Normalisation) -> None:
-        s = self.settings
-        objective = Objective(self.model, self.fe, normalisation, s.quantized, s.loss)
+        arguments = self.model, self.fe, normalisation, self.settings.quantized
+        loss = self.task.loss(*arguments)
 
-        def with_dropout(noisy: Any, clean: Any, valid: Any, level: Any, state: Any) -> tuple[Any, Any]:
-            loss, (_, state) = objective(noisy, clean, valid, level, state, self.dropout)
-            return loss, state
+        def with_dropout(*args: Any) -> tuple[Any, Any]:
+            value, (_, state) = loss(*args, self.dropout)
+            return value, state
 
         self._update = steps.train_step(with_dropout, self.model, self.optimizer, [self.dropout.state])
-        judge = Objective(self.model, self.fe, normalisation, s.quantized, s.judge or s.loss)
-        self._measure = steps.compiled(judge, self.model)
+        self._measure = steps.compiled(self.task.loss(*arguments, judging=True), self.model)
 
     def run(self, after_epoch: Callable[[dict[str, Any]], None] | None = None) -> None:
         """Train until the last epoch, or until the validation loss has long not improved.
@@ -412,16 +320,16 @@ class Trainer:
             self.epoch += 1
             loss, waited = self._train_epoch()
             with self._averages() as unaveraged:
-                val_loss, gain = self._validate(validation)
+                val_loss, values = self._validate(validation)
                 seconds = time.monotonic() - started
                 row = {
                     "epoch": self.epoch,
                     "loss": loss,
                     "val_loss": val_loss,
-                    "val_si_sdr_gain_db": gain,
+                    **values,
                     "learning_rate": float(ops.convert_to_numpy(self.optimizer.learning_rate)),
                     "quantized": self.settings.quantized,
-                    "objective": str(self.settings.loss),
+                    "objective": self.task.objective,
                     "seconds": round(seconds, 1),
                     "waited": round(waited, 1),
                 }
@@ -429,12 +337,12 @@ class Trainer:
                 if first:
                     self.folder.save(self.epoch, self.model, self.optimizer, self.history, unaveraged)
             if log:
-                for name in ("loss", "val_loss", "val_si_sdr_gain_db", "learning_rate"):
+                for name in ("loss", "val_loss", *self.task.metrics, "learning_rate"):
                     log.add_scalar(name, row[name], self.epoch)
                 log.flush()
                 print(
-                    f"epoch {self.epoch}: loss {loss:.5f}, unseen {val_loss:.5f}, SI-SDR {gain:+.2f} dB, "
-                    f"{seconds:.0f} s, {waited / seconds:.0%} of it waiting for mixtures",
+                    f"epoch {self.epoch}: loss {loss:.5f}, unseen {val_loss:.5f}, {self.task.told(row)}, "
+                    f"{seconds:.0f} s, {waited / seconds:.0%} of it waiting for data",
                     flush=True,
                 )
             if after_epoch:
@@ -451,7 +359,7 @@ class Trainer:
 
     def _exhausted(self) -> bool:
         s = self.settings
-        if not self.history or _manner(self.history[-1]) != (s.quantized, str(s.loss)):
+        if not self.history or _manner(self.history[-1]) != (s.quantized, self.task.objective):
             return False
         return 0 < s.patience <= self.epoch - self.best()
 
@@ -468,27 +376,23 @@ class Trainer:
         for variable, value in zip(trained, weights, strict=True):
             variable.assign(value)
 
-    def _prefetch(self, mixer: Mixer, epoch: int, batches: int) -> Any:
+    def _batches(self, source: Source, epoch: int, batches: int) -> Iterator[Batch]:
         s, w = self.settings, self.workers
-        return prefetch(
-            mixer,
-            epoch,
-            range(batches),
-            s.batch_size,
-            self.seconds,
-            s.threads,
-            worker=w.index,
-            workers=w.count,
-        )
+        size, worker = (s.batch_size, self.seconds, s.threads), (w.index, w.count)
+        for made in prefetch(source, epoch, range(batches), *size, *worker):
+            yield self.task.batch(self.fe, made)
+
+    def _tensors(self, batch: Batch) -> Iterator[list[Any]]:
+        for chunk in batch.chunks(self.settings.timesteps):
+            yield [self.workers.tensor(array) for array in chunk]
 
     def _train_epoch(self) -> tuple[float, float]:
-        """Mean loss, and the seconds that it waited for mixtures."""
+        """Mean loss, and the seconds that it waited for rows."""
         s = self.settings
         self.dropout.state.assign(np.array([s.seed, self.epoch], dtype="uint32"))
-        mixed = self._prefetch(self.mixers[0], self.epoch, s.batches)
         total = waited = 0.0
         bar = tqdm(
-            mixed,
+            self._batches(self.sources[0], self.epoch, s.batches),
             total=s.batches,
             desc=f"epoch {self.epoch}/{s.epochs}",
             unit="batch",
@@ -496,10 +400,10 @@ class Trainer:
             disable=not self.workers.first,
         )
         asked = time.monotonic()
-        for number, made in enumerate(bar, start=1):
+        for number, batch in enumerate(bar, start=1):
             waited += time.monotonic() - asked
             state, chunk_losses = self._silence, []
-            for chunk in Batch.of(self.fe, made).chunks(self.fe, s.timesteps, self.workers.tensor):
+            for chunk in self._tensors(batch):
                 loss, state = self._update(*chunk, state)
                 chunk_losses.append(loss)
             total += float(np.mean([float(loss) for loss in chunk_losses]))
@@ -512,32 +416,30 @@ class Trainer:
             asked = time.monotonic()
         return total / s.batches, waited
 
-    def _validation_batches(self) -> list[tuple[Batch, Floats, NDArray[np.float64]]]:
-        made = self._prefetch(self.mixers[1], 0, self.settings.validation_batches)
-        result = []
-        for noisy, clean, valid in made:
-            before = [metrics.si_sdr(c, n) for n, c in zip(noisy, clean, strict=True)]
-            result.append((Batch.of(self.fe, (noisy, clean, valid)), clean, np.array(before)))
-        return result
+    def _validation_batches(self) -> list[Batch]:
+        return list(self._batches(self.sources[1], 0, self.settings.validation_batches))
 
-    def _validate(self, batches: list[tuple[Batch, Floats, NDArray[np.float64]]]) -> tuple[float, float]:
-        """Loss and mean gain of SI-SDR in dB over the validation set."""
-        chunk_losses, gains = [], []
-        for batch, clean, before in batches:
-            state, gains_of = self._silence, []
-            for chunk in batch.chunks(self.fe, self.settings.timesteps, self.workers.tensor):
-                loss, (gain, state) = self._measure(*chunk, state)
+    def _validate(self, batches: list[Batch]) -> tuple[float, dict[str, float]]:
+        """Loss and metrics over the validation set."""
+        chunk_losses: list[float] = []
+        values: dict[str, list[float]] = {name: [] for name in self.task.metrics}
+        for batch in batches:
+            state, parts = self._silence, []
+            for chunk in self._tensors(batch):
+                loss, (outputs, state) = self._measure(*chunk, state)
                 chunk_losses.append(float(loss))
-                gains_of.append(self.workers.own(gain))
-            for row in np.flatnonzero(before < TRIVIAL_DB):
-                re, im = frontend.analyse(self.fe, batch.noisy[row])
-                gain = np.concatenate([part[row] for part in gains_of])
-                enhanced = frontend.synthesise(self.fe, re * gain, im * gain).astype(np.float32)
-                enhanced = enhanced[self.fe.history :]
-                gains.append(metrics.si_sdr(clean[row, : len(enhanced)], enhanced) - before[row])
-        return float(np.mean(chunk_losses)), self.workers.mean(gains)
+                parts.append(self.workers.own(outputs))
+            for name, found in self.task.measure(self.fe, batch, np.concatenate(parts, axis=1)).items():
+                values[name] += found
+        means = {name: self.workers.mean(found) for name, found in values.items()}
+        return float(np.mean(chunk_losses)), means
 
 
 def _manner(row: dict[str, Any]) -> tuple[bool, str]:
     """How an epoch of a history was trained; its losses compare with those of the same manner."""
     return row["quantized"], row.get("objective", FIRST_LOSS)
+
+
+def _described(form: dict[str, Any]) -> str:
+    labels = f" of {', '.join(form['labels'])}" if form["labels"] else ""
+    return f"{form['task']}{labels}"

@@ -1,0 +1,34 @@
+"""What networks are trained for. A task is one module here and one line of `TASKS`."""
+
+from importlib import import_module
+from typing import Any
+
+from nnsp.errors import UserError
+from nnsp.tasks.task import Task
+
+TASKS = {
+    "se": "nnsp.tasks.se:SpeechEnhancement",
+    "vad": "nnsp.tasks.vad:VoiceActivity",
+    "kws": "nnsp.tasks.kws:Keywords",
+    "rec": "nnsp.tasks.rec:Recognition",
+}
+
+
+def find(name: str) -> type[Task]:
+    """The task of that name.
+
+    Raises
+    ------
+    UserError
+        There is none.
+    """
+    if name not in TASKS:
+        raise UserError(f"unknown task '{name}'; known are {', '.join(TASKS)}")
+    module, cls = TASKS[name].split(":")
+    found: type[Task] = getattr(import_module(module), cls)
+    return found
+
+
+def restored(form: dict[str, Any]) -> Task:
+    """The task that a model's folder was trained for, from its task.json."""
+    return find(form["task"]).restored(form)
