@@ -17,6 +17,7 @@ FRONT_ENDS = [
     FrontEnd(feat_type="pspec"),
     FrontEnd(window_size=256, hop=128, fft_size=256, bands=32),
     FrontEnd(rate=8000, window_size=240, hop=80, fft_size=256, bands=24),
+    FrontEnd(feat_type="mfcc", bands=40),
 ]
 
 
@@ -61,6 +62,7 @@ def test_tensors_equal_numpy(fe: FrontEnd) -> None:
     level = frontend.levels(fe, *expected)
     level_found = frontend.levels(fe, *found, keras.ops)
     np.testing.assert_allclose(keras.ops.convert_to_numpy(level_found), level, atol=1e-2)
+    assert level.shape == (2, 30, fe.feature_count)
     features = frontend.features(level, 10.0, 0.5)
     assert features.max() == 8 - 2.0**-12
     np.testing.assert_allclose(frontend.features(level_found, 10.0, 0.5, keras.ops), features, atol=2e-2)
@@ -103,6 +105,11 @@ def test_refused_sizes() -> None:
         frontend.mel_segments(FrontEnd(bands=200))
     with pytest.raises(UserError, match="window_size 480 must be two or more times hop 200"):
         frontend.window(FrontEnd(hop=200))
+    for coefficients in (0, 41):
+        with pytest.raises(
+            UserError, match=f"{coefficients} cepstral coefficients of 40 mel bands; take 1 to 40"
+        ):
+            frontend.dct_matrix(FrontEnd(feat_type="mfcc", bands=40, coefficients=coefficients))
 
 
 @pytest.mark.parametrize(("bands", "rate", "fft_size"), [(72, 16000, 512), (40, 16000, 512), (24, 8000, 256)])
@@ -110,3 +117,38 @@ def test_mel_bands_are_those_of_librosa(bands: int, rate: int, fft_size: int) ->
     fe = FrontEnd(rate=rate, window_size=fft_size, hop=fft_size // 2, fft_size=fft_size, bands=bands)
     theirs = librosa.filters.mel(sr=rate, n_fft=fft_size, n_mels=bands, htk=True, norm=None)
     np.testing.assert_allclose(frontend.mel_matrix(fe).T, theirs, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "fe",
+    [
+        FrontEnd(feat_type="mfcc", bands=40),
+        FrontEnd(feat_type="mfcc", coefficients=72),
+        FrontEnd(8000, 240, 80, 256, "mfcc", bands=23, coefficients=20),
+    ],
+    ids=str,
+)
+def test_cepstrum_is_that_of_librosa(fe: FrontEnd) -> None:
+    """Theirs is in dB, 10 log10 of the power, where ours is in octaves; within 0.001 dB, quiet hops among loud ones."""
+    x = noise(60 * fe.hop).astype(np.float64)
+    x[20 * fe.hop : 40 * fe.hop] *= 1e-3
+    x[25 * fe.hop : 30 * fe.hop] = 0
+    framed = frontend.with_history(fe, x)
+    ours = frontend.levels(fe, *frontend.analyse(fe, framed))
+    margin = np.zeros((fe.fft_size - fe.window_size) // 2)  # librosa centres the window in the transform
+    power = librosa.feature.melspectrogram(
+        y=np.concatenate([margin, framed, margin]),
+        sr=fe.rate,
+        n_fft=fe.fft_size,
+        hop_length=fe.hop,
+        win_length=fe.window_size,
+        window=frontend.window(fe),
+        center=False,
+        n_mels=fe.bands,
+        htk=True,
+        norm=None,
+    )
+    level = librosa.power_to_db(power, amin=1.0, top_db=None)
+    theirs = librosa.feature.mfcc(S=level, n_mfcc=fe.coefficients, norm="ortho").T
+    assert ours.shape == theirs.shape == (60, fe.coefficients)
+    np.testing.assert_allclose(10 * np.log10(2) * ours, theirs, atol=1e-3)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from nnsp.errors import UserError
 
-FEAT_TYPES = ("mel", "pspec")
+FEAT_TYPES = ("mel", "pspec", "mfcc")
 FEATURE_LOW, FEATURE_HIGH = -8.0, 8.0 - 2.0**-12  # what int16 Q12 holds
 SMALLEST_STD = 0.05  # of a feature, in octaves
 
@@ -24,7 +24,7 @@ class FrontEnd:
     """Sizes of the front end; ``window_size``, ``hop`` and ``fft_size`` in samples, ``rate`` in Hz.
 
     ``mask_floor``, 0 to 0.5, is the least gain: what is left of the noise covers what a mask does to the speech. Below
-    ``low_cut``, in Hz, there is no speech, and the gain is 0.
+    ``low_cut``, in Hz, there is no speech, and the gain is 0. ``coefficients`` are those of feat_type mfcc.
     """
 
     rate: int = 16000
@@ -35,6 +35,7 @@ class FrontEnd:
     bands: int = 72
     mask_floor: float = 0.15
     low_cut: float = 50.0
+    coefficients: int = 13
 
     @property
     def bins(self) -> int:
@@ -43,8 +44,8 @@ class FrontEnd:
 
     @property
     def feature_count(self) -> int:
-        """Features per frame: the mel bands, or every bin for the power spectrum."""
-        return self.bands if self.feat_type == "mel" else self.bins
+        """Features per frame: the mel bands, every bin of the power spectrum, or the cepstral coefficients."""
+        return {"mel": self.bands, "pspec": self.bins, "mfcc": self.coefficients}[self.feat_type]
 
     @property
     def cut_bins(self) -> int:
@@ -134,6 +135,25 @@ def mel_matrix(fe: FrontEnd) -> Floats:
     return matrix
 
 
+def dct_matrix(fe: FrontEnd) -> Floats:
+    """Orthonormal DCT-II of the mel bands' levels, its first coefficients alone: float64 [bands, coefficients].
+
+    Raises
+    ------
+    UserError
+        More coefficients than bands.
+    """
+    if not 1 <= fe.coefficients <= fe.bands:
+        raise UserError(
+            f"front end: {fe.coefficients} cepstral coefficients of {fe.bands} mel bands; take 1 to {fe.bands} "
+            "coefficients, or more bands"
+        )
+    band, order = np.arange(fe.bands)[:, None], np.arange(fe.coefficients)
+    matrix = np.sqrt(2 / fe.bands) * np.cos(np.pi / fe.bands * (band + 0.5) * order)
+    matrix[:, 0] = np.sqrt(1 / fe.bands)
+    return np.asarray(matrix)
+
+
 def band_interpolation(fe: FrontEnd) -> Floats:
     """From a value per mel band to one per bin, along the triangles: float64 [bands, bins].
 
@@ -176,11 +196,12 @@ def analyse(fe: FrontEnd, x: Any, xp: Any = np) -> tuple[Any, Any]:
 
 
 def levels(fe: FrontEnd, re: Any, im: Any, xp: Any = np) -> Any:
-    """log2 of the band or bin energies, [..., frames, features]; the floor is one int16 step squared."""
+    """log2 of band or bin energies, or its cepstrum, [..., frames, features]; the floor is one int16 step squared."""
     energy = re * re + im * im
-    if fe.feat_type == "mel":
+    if fe.feat_type != "pspec":
         energy = xp.matmul(energy, mel_matrix(fe).astype("float32"))
-    return xp.log2(xp.maximum(energy, 1.0))
+    level = xp.log2(xp.maximum(energy, 1.0))
+    return xp.matmul(level, dct_matrix(fe).astype("float32")) if fe.feat_type == "mfcc" else level
 
 
 def features(level: Any, mean: Any, std: Any, xp: Any = np) -> Any:
