@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from nnsp.errors import UserError
 from nnsp.integer import frontend, tables
-from nnsp.integer.enhancer import IntegerModel
+from nnsp.integer.model import IntegerModel
 from nnsp.integer.quantization import quantize
 from nnsp.network import arch as arch_text
 from nnsp.network.arch import Arch
@@ -51,7 +51,7 @@ def _model(arch: Arch, samples: NDArray[np.int16]) -> IntegerModel:
     usual = FrontEnd()
     pspec = arch.input_neurons == usual.bins
     fe = replace(usual, feat_type="pspec") if pspec else replace(usual, bands=arch.input_neurons)
-    arch_text.check_fits(arch, fe)
+    arch_text.check_enhancer(arch, fe)
     x = float_frontend.with_history(fe, samples.astype(np.float32))
     level = float_frontend.levels(fe, *float_frontend.analyse(fe, x))
     mean, std = level.mean(axis=0), np.maximum(level.std(axis=0), SMALLEST_STD)

@@ -1,4 +1,4 @@
-"""Write nnsp_lib/src/lookup.c, the tables behind tanh, sigmoid and log2."""
+"""Write nnsp_lib/src/lookup.c, the tables behind tanh, sigmoid, log2 and softmax."""
 
 from pathlib import Path
 

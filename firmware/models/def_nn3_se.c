@@ -3,7 +3,7 @@
  * Command: python py_tools/c_code_table_converter.py --nn_arch=nn_arch/def_se_bands.txt --epoch_loaded=27 --net_id=3 --net_name=se
  * Network: def_se_bands.txt, sha256 df165121608a964b
  * Weights: epoch_027.weights.h5, sha256 9aa51d17e7188341
- * Table format 4.
+ * Table format 5.
  */
 #include "def_nn3_se.h"
 
@@ -5966,13 +5966,13 @@ static const uint32_t layer3_weights[] = {
 };
 
 static const nnsp_layer layers[] = {
-    {layer0_weights, 72, 64, 3, 1, NNSP_CONV1D, NNSP_TANH, 12, 15, 22},
-    {layer1_weights, 64, 72, 1, 1, NNSP_LSTM, NNSP_TANH, 15, 15, 25},
-    {layer2_weights, 72, 64, 1, 1, NNSP_LSTM, NNSP_TANH, 15, 15, 24},
-    {layer3_weights, 64, 72, 1, 1, NNSP_FC, NNSP_SIGMOID, 15, 15, 25},
+    {layer0_weights, 72, 64, 3, 1, NNSP_CONV1D, NNSP_TANH, 12, 15, 22, 0},
+    {layer1_weights, 64, 72, 1, 1, NNSP_LSTM, NNSP_TANH, 15, 15, 25, 0},
+    {layer2_weights, 72, 64, 1, 1, NNSP_LSTM, NNSP_TANH, 15, 15, 24, 0},
+    {layer3_weights, 64, 72, 1, 1, NNSP_FC, NNSP_SIGMOID, 15, 15, 25, 0},
 };
 
-static const nnsp_network network = {layers, 4, 4, 0x47788DC5u};
+static const nnsp_network network = {layers, 4, 5, 0x2E5B0B6Fu, 0};
 
 static const int16_t window[] = {
     0, 175, 350, 525, 700, 875, 1050, 1225, 1400, 1575, 1750, 1925, 2099, 2274, 2448, 2622, 2797, 2971, 3145, 3319,
@@ -6142,4 +6142,5 @@ static const nnsp_frontend_table frontend = {
     16000, 480, 160, 512, 72, 4915, 2,
     NNSP_MEL, 5, 14, 16, 10, 0xBF18E9D5u};
 
-const nnsp_model nn3_se = {NN3_SE_NAME, &frontend, &network, NN3_SE_STATE_BYTES, NN3_SE_ID};
+const nnsp_model nn3_se = {NN3_SE_NAME, &frontend, &network, 0, 0,
+    NN3_SE_STATE_BYTES, NN3_SE_ID, 0, NNSP_ENHANCE};

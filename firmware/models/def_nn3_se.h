@@ -3,15 +3,15 @@
  * Command: python py_tools/c_code_table_converter.py --nn_arch=nn_arch/def_se_bands.txt --epoch_loaded=27 --net_id=3 --net_name=se
  * Network: def_se_bands.txt, sha256 df165121608a964b
  * Weights: epoch_027.weights.h5, sha256 9aa51d17e7188341
- * Table format 4.
+ * Table format 5.
  */
 #ifndef DEF_NN3_SE_H
 #define DEF_NN3_SE_H
 
 #include "nnsp_table.h"
 
-#if NNSP_TABLE_VERSION != 4
-#error "def_nn3_se is of table format 4, the library of another: convert the network again"
+#if NNSP_TABLE_VERSION != 5
+#error "def_nn3_se is of table format 5, the library of another: convert the network again"
 #endif
 
 #define NN3_SE_ID 3
@@ -20,7 +20,7 @@
 #define NN3_SE_RATE 16000
 #define NN3_SE_HOP 160
 #define NN3_SE_STATE_BYTES 7728
-#define NN3_SE_CHECKSUM 0x47788DC5u
+#define NN3_SE_CHECKSUM 0x2E5B0B6Fu
 
 extern const nnsp_model nn3_se;
 

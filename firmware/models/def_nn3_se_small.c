@@ -3,7 +3,7 @@
  * Command: python py_tools/c_code_table_converter.py --nn_arch=nn_arch/def_se_bands_small.txt --epoch_loaded=24 --net_id=3 --net_name=se_small
  * Network: def_se_bands_small.txt, sha256 90a2e80ab0ebce23
  * Weights: epoch_024.weights.h5, sha256 6a5dbc4a62012da2
- * Table format 4.
+ * Table format 5.
  */
 #include "def_nn3_se_small.h"
 
@@ -2085,12 +2085,12 @@ static const uint32_t layer2_weights[] = {
 };
 
 static const nnsp_layer layers[] = {
-    {layer0_weights, 72, 40, 4, 2, NNSP_CONV1D, NNSP_TANH, 12, 15, 21},
-    {layer1_weights, 40, 48, 1, 1, NNSP_LSTM, NNSP_TANH, 15, 15, 24},
-    {layer2_weights, 48, 72, 1, 1, NNSP_FC, NNSP_SIGMOID, 15, 15, 24},
+    {layer0_weights, 72, 40, 4, 2, NNSP_CONV1D, NNSP_TANH, 12, 15, 21, 0},
+    {layer1_weights, 40, 48, 1, 1, NNSP_LSTM, NNSP_TANH, 15, 15, 24, 0},
+    {layer2_weights, 48, 72, 1, 1, NNSP_FC, NNSP_SIGMOID, 15, 15, 24, 0},
 };
 
-static const nnsp_network network = {layers, 3, 4, 0xC26B2208u};
+static const nnsp_network network = {layers, 3, 5, 0x49AC89ACu, 0};
 
 static const int16_t window[] = {
     0, 175, 350, 525, 700, 875, 1050, 1225, 1400, 1575, 1750, 1925, 2099, 2274, 2448, 2622, 2797, 2971, 3145, 3319,
@@ -2260,4 +2260,5 @@ static const nnsp_frontend_table frontend = {
     16000, 480, 160, 512, 72, 3277, 2,
     NNSP_MEL, 5, 14, 16, 10, 0xA9F50327u};
 
-const nnsp_model nn3_se_small = {NN3_SE_SMALL_NAME, &frontend, &network, NN3_SE_SMALL_STATE_BYTES, NN3_SE_SMALL_ID};
+const nnsp_model nn3_se_small = {NN3_SE_SMALL_NAME, &frontend, &network, 0, 0,
+    NN3_SE_SMALL_STATE_BYTES, NN3_SE_SMALL_ID, 0, NNSP_ENHANCE};

@@ -3,15 +3,15 @@
  * Command: python py_tools/c_code_table_converter.py --nn_arch=nn_arch/def_se_bands_small.txt --epoch_loaded=24 --net_id=3 --net_name=se_small
  * Network: def_se_bands_small.txt, sha256 90a2e80ab0ebce23
  * Weights: epoch_024.weights.h5, sha256 6a5dbc4a62012da2
- * Table format 4.
+ * Table format 5.
  */
 #ifndef DEF_NN3_SE_SMALL_H
 #define DEF_NN3_SE_SMALL_H
 
 #include "nnsp_table.h"
 
-#if NNSP_TABLE_VERSION != 4
-#error "def_nn3_se_small is of table format 4, the library of another: convert the network again"
+#if NNSP_TABLE_VERSION != 5
+#error "def_nn3_se_small is of table format 5, the library of another: convert the network again"
 #endif
 
 #define NN3_SE_SMALL_ID 3
@@ -20,7 +20,7 @@
 #define NN3_SE_SMALL_RATE 16000
 #define NN3_SE_SMALL_HOP 160
 #define NN3_SE_SMALL_STATE_BYTES 7152
-#define NN3_SE_SMALL_CHECKSUM 0xC26B2208u
+#define NN3_SE_SMALL_CHECKSUM 0x49AC89ACu
 
 extern const nnsp_model nn3_se_small;
 

@@ -10,11 +10,11 @@
 #include "nnsp_layout.h"
 
 /* Generated files test this, so that stale tables stop the build. Raise it with any change below. */
-#define NNSP_TABLE_VERSION 4
+#define NNSP_TABLE_VERSION 5
 
 typedef enum nnsp_kind { NNSP_FC = 0, NNSP_LSTM = 1, NNSP_CONV1D = 2 } nnsp_kind;
 
-typedef enum nnsp_activation { NNSP_LINEAR = 0, NNSP_RELU6 = 1, NNSP_TANH = 2, NNSP_SIGMOID = 3 } nnsp_activation;
+typedef enum nnsp_activation { NNSP_LINEAR = 0, NNSP_RELU6 = 1, NNSP_TANH = 2, NNSP_SIGMOID = 3, NNSP_SOFTMAX = 4 } nnsp_activation;
 
 typedef enum nnsp_feature_kind { NNSP_MEL = 0, NNSP_PSPEC = 1 } nnsp_feature_kind;
 
@@ -24,7 +24,7 @@ typedef enum nnsp_feature_kind { NNSP_MEL = 0, NNSP_PSPEC = 1 } nnsp_feature_kin
  *   acc = bias[r] + sum weights[r][c] * x[c]               int32; the tables prove that no input overflows it
  *   y   = saturate16((acc * multiplier[r] + 2^(shift-1)) >> shift)
  * An LSTM adds recurrent[r] . h, times its own multiplier, before the one rounding.
- * y is Q12 into tanh, Q11 into sigmoid, Q12 into relu6, Q(out_frac) for linear.
+ * y is Q12 into tanh and relu6, Q11 into sigmoid and softmax, Q(out_frac) for linear.
  * Weights lie in [-127, 127], multipliers in [32, 32767].
  */
 typedef struct nnsp_layer {
@@ -34,17 +34,19 @@ typedef struct nnsp_layer {
     uint16_t kernel_size;    /* frames a conv1d sees, 1 otherwise */
     uint16_t strides;        /* a conv1d gives an output every so many frames, 1 otherwise */
     uint8_t kind;            /* nnsp_kind */
-    uint8_t activation;      /* nnsp_activation; tanh for an LSTM */
+    uint8_t activation;      /* nnsp_activation; tanh for an LSTM, softmax only for an fc at the end */
     uint8_t in_frac;         /* fraction bits of x, 0..15 */
-    uint8_t out_frac;        /* fraction bits of the output: 15 tanh, sigmoid, LSTM; 12 relu6 */
+    uint8_t out_frac;        /* fraction bits of the output: 15 tanh, sigmoid, softmax, LSTM; 12 relu6 */
     uint8_t shift;           /* 1..46 */
+    uint8_t returns_last;    /* 1: an LSTM that hands on its h at the end of a clip only; layers behind it are fc */
 } nnsp_layer;
 
 typedef struct nnsp_network {
     const nnsp_layer *layers;
     uint16_t layer_count;
-    uint16_t version;  /* NNSP_TABLE_VERSION */
-    uint32_t checksum; /* CRC-32 over the layers, see docs/numerics.md */
+    uint16_t version;     /* NNSP_TABLE_VERSION */
+    uint32_t checksum;    /* CRC-32 over clip_frames and the layers, see docs/numerics.md */
+    uint16_t clip_frames; /* frames of a clip, at whose end there is one output and silence behind; 0 for an endless stream */
 } nnsp_network;
 
 /* Fixed-point short-time Fourier transform and features. F = fft_size, bins = F/2 + 1. */
@@ -70,12 +72,28 @@ typedef struct nnsp_frontend_table {
     uint32_t checksum;         /* CRC-32 over the tables above */
 } nnsp_frontend_table;
 
+/* What turns a classifier's scores into decisions (nnsp_detector.h). */
+typedef enum nnsp_detector_kind { NNSP_DETECT_STATE = 0, NNSP_DETECT_EVENT = 1 } nnsp_detector_kind;
+
+typedef struct nnsp_detector_table {
+    uint8_t kind;      /* nnsp_detector_kind */
+    uint8_t smoothing; /* 0..7: a score takes 1 / 2^smoothing of the way to each new one */
+    uint16_t hold;     /* outputs: how long a state lasts after its score, or how long no event follows another */
+    int16_t threshold; /* Q15 */
+} nnsp_detector_table;
+
+typedef enum nnsp_task { NNSP_ENHANCE = 0, NNSP_CLASSIFY = 1 } nnsp_task;
+
 typedef struct nnsp_model {
     const char *name;
     const nnsp_frontend_table *frontend;
     const nnsp_network *network;
-    uint32_t state_bytes; /* what nnsp_enhancer_init needs; the same on every target */
+    const char *const *labels;           /* names of a classifier's scores; NULL for an enhancer */
+    const nnsp_detector_table *detector; /* NULL where there is none */
+    uint32_t state_bytes;                /* what nnsp_enhancer_init or nnsp_classifier_init needs; the same on every target */
     uint16_t id;
+    uint16_t label_count;
+    uint8_t task; /* nnsp_task */
 } nnsp_model;
 
 #endif

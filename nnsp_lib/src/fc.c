@@ -15,6 +15,9 @@ void nnsp_fc_step(const nnsp_layer *layer, const int16_t *in, int16_t *out)
     case NNSP_SIGMOID:
         nnsp_sigmoid_s16(out, layer->units);
         break;
+    case NNSP_SOFTMAX:
+        nnsp_softmax_s16(out, layer->units);
+        break;
     case NNSP_LINEAR:
         break;
     }

@@ -58,6 +58,9 @@ void nnsp_sigmoid_s16(int16_t *x, unsigned n);
 /* In place over n values: Q12 -> Q12, 0..6. */
 void nnsp_relu6_s16(int16_t *x, unsigned n);
 
+/* In place over 1..16383 values: Q11 -> Q15, the share of exp(x) in the sum over all. */
+void nnsp_softmax_s16(int16_t *x, unsigned n);
+
 /*
  * One LSTM time step after the activations: gates i, f, g, o Q15 [4n]; c Q23 [n] and h Q15 [n] are updated.
  * c = saturate32(round((f c + i g 2^8) / 2^15)), h = round(o tanh(saturate16(round(c / 2^11))) / 2^15)

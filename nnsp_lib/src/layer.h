@@ -18,6 +18,8 @@ nnsp_status nnsp_layer_step(const nnsp_layer *layer, void *state, const int16_t 
 
 void nnsp_fc_step(const nnsp_layer *layer, const int16_t *in, int16_t *out);
 nnsp_status nnsp_conv1d_step(const nnsp_layer *layer, void *state, const int16_t *in, int16_t *out);
+/* What the last step of an LSTM gave. */
+void nnsp_lstm_output(const nnsp_layer *layer, const void *state, int16_t *out);
 void nnsp_lstm_step(const nnsp_layer *layer, void *state, const int16_t *in, int16_t *out, int16_t *gates);
 
 #endif

@@ -14,5 +14,11 @@ void nnsp_lstm_step(const nnsp_layer *layer, void *state, const int16_t *in, int
     nnsp_tanh_s16(gates + 2 * n, n);
     nnsp_sigmoid_s16(gates + 3 * n, n);
     nnsp_lstm_update_s16(gates, n, c, h);
-    memcpy(out, h, n * sizeof *h);
+    nnsp_lstm_output(layer, state, out);
+}
+
+void nnsp_lstm_output(const nnsp_layer *layer, const void *state, int16_t *out)
+{
+    const int32_t *c = state;
+    memcpy(out, c + nnsp_padded(layer->units), layer->units * sizeof *out);
 }

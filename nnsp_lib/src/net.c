@@ -25,9 +25,10 @@ static size_t widest_lstm(const nnsp_network *network)
     return n;
 }
 
-static size_t layers_state_bytes(const nnsp_network *network)
+/* How many frames of a clip have come, in 8 bytes, then what the layers remember. */
+static size_t stream_bytes(const nnsp_network *network)
 {
-    size_t bytes = 0;
+    size_t bytes = network->clip_frames != 0 ? 8 : 0;
     for (unsigned i = 0; i < network->layer_count; i++) {
         bytes += nnsp_layer_state_bytes(&network->layers[i]);
     }
@@ -36,7 +37,7 @@ static size_t layers_state_bytes(const nnsp_network *network)
 
 size_t nnsp_net_state_bytes(const nnsp_network *network)
 {
-    return layers_state_bytes(network) + sizeof(int16_t) * (2 * widest(network) + 4 * nnsp_padded(widest_lstm(network)));
+    return stream_bytes(network) + sizeof(int16_t) * (2 * widest(network) + 4 * nnsp_padded(widest_lstm(network)));
 }
 
 static int output_format_is_right(const nnsp_layer *layer)
@@ -48,32 +49,35 @@ static int output_format_is_right(const nnsp_layer *layer)
         return layer->out_frac == 12;
     case NNSP_TANH:
     case NNSP_SIGMOID:
+    case NNSP_SOFTMAX:
         return layer->out_frac == 15;
     }
     return 0;
 }
 
-static nnsp_status check_layer(const nnsp_layer *layer)
+/* last: nothing follows the layer; ended: an LSTM before it has returned the end of a clip. */
+static nnsp_status check_layer(const nnsp_layer *layer, int last, int ended)
 {
-    const int lstm = layer->kind == NNSP_LSTM, conv1d = layer->kind == NNSP_CONV1D;
+    const int fc = layer->kind == NNSP_FC, lstm = layer->kind == NNSP_LSTM, conv1d = layer->kind == NNSP_CONV1D;
     if (layer->weights == NULL || layer->kind > NNSP_CONV1D || layer->inputs == 0 || layer->units == 0 || layer->units > UINT16_MAX / 4 ||
         layer->kernel_size == 0 || layer->strides == 0 || layer->shift < 1 || layer->shift > 46 ||
         layer->in_frac > 15 || (uint32_t)layer->kernel_size * layer->inputs > UINT16_MAX ||
         (!conv1d && (layer->kernel_size != 1 || layer->strides != 1)) || (lstm && layer->activation != NNSP_TANH) ||
+        (layer->activation == NNSP_SOFTMAX && (!fc || !last)) || layer->returns_last > lstm || (ended && !fc) ||
         !output_format_is_right(layer)) {
         return NNSP_ERR_TABLE;
     }
     return NNSP_OK;
 }
 
-/* Over the sizes and formats as 16-bit words, then the weights in plain order, whatever the order here, layer after layer. */
+/* Over clip_frames; then layer after layer sizes and formats as 16-bit words and the weights in plain order, whatever the order here. */
 static uint32_t checksum(const nnsp_network *network)
 {
-    uint32_t crc = 0;
+    uint32_t crc = nnsp_crc32(0, &network->clip_frames, sizeof network->clip_frames);
     for (unsigned i = 0; i < network->layer_count; i++) {
         const nnsp_layer *layer = &network->layers[i];
-        const uint16_t head[9] = {layer->kind,     layer->activation, layer->in_frac,     layer->out_frac, layer->shift,
-                                  layer->inputs,   layer->units,      layer->kernel_size, layer->strides};
+        const uint16_t head[10] = {layer->kind,   layer->activation, layer->in_frac,     layer->out_frac, layer->shift,
+                                   layer->inputs, layer->units,      layer->kernel_size, layer->strides,  layer->returns_last};
         const int lstm = layer->kind == NNSP_LSTM;
         const size_t rows = layer->units * (lstm ? (size_t)4 : (size_t)1);
         const size_t cols = nnsp_padded((size_t)layer->kernel_size * layer->inputs) + (lstm ? nnsp_padded(layer->units) : 0);
@@ -106,15 +110,20 @@ nnsp_status nnsp_net_init(nnsp_net *net, const nnsp_network *network, void *stat
     if (network->layers == NULL || network->layer_count == 0) {
         return NNSP_ERR_TABLE;
     }
+    int ended = 0;
     for (unsigned i = 0; i < network->layer_count; i++) {
         const nnsp_layer *layer = &network->layers[i];
-        const nnsp_status status = check_layer(layer);
+        const nnsp_status status = check_layer(layer, i + 1 == network->layer_count, ended);
         if (status != NNSP_OK) {
             return status;
         }
+        ended = ended || layer->returns_last;
         if (i > 0 && (layer->inputs != layer[-1].units || layer->in_frac != layer[-1].out_frac)) {
             return NNSP_ERR_SHAPE;
         }
+    }
+    if (ended != (network->clip_frames != 0)) {
+        return NNSP_ERR_TABLE;
     }
     if (checksum(network) != network->checksum) {
         return NNSP_ERR_CHECKSUM;
@@ -124,7 +133,7 @@ nnsp_status nnsp_net_init(nnsp_net *net, const nnsp_network *network, void *stat
     }
     net->network = network;
     net->state = state;
-    net->buffer[0] = (int16_t *)(net->state + layers_state_bytes(network));
+    net->buffer[0] = (int16_t *)(net->state + stream_bytes(network));
     net->buffer[1] = net->buffer[0] + widest(network);
     net->gates = net->buffer[1] + widest(network);
     nnsp_net_reset(net);
@@ -140,17 +149,32 @@ nnsp_status nnsp_net_step(nnsp_net *net, const int16_t *in, int16_t *out)
 {
     const nnsp_network *network = net->network;
     uint8_t *state = net->state;
+    int ends = 0, skipped = 0;
+    if (network->clip_frames != 0) {
+        uint32_t *frames = (uint32_t *)state;
+        ends = ++*frames == network->clip_frames;
+        state += 8;
+    }
     /* The caller's frame need not be padded, a kernel's must be. */
     memcpy(net->buffer[0], in, network->layers[0].inputs * sizeof *in);
     for (unsigned i = 0; i < network->layer_count; i++) {
         const nnsp_layer *layer = &network->layers[i];
-        const nnsp_status status =
-            nnsp_layer_step(layer, state, net->buffer[i % 2], net->buffer[1 - i % 2], net->gates);
-        if (status != NNSP_OK) {
-            return status;
+        int16_t *y = net->buffer[1 - i % 2];
+        if (!skipped) {
+            skipped = nnsp_layer_step(layer, state, net->buffer[i % 2], y, net->gates) == NNSP_NO_OUTPUT;
+        }
+        if (layer->returns_last && ends) {
+            /* The last frame of a clip gives its output, even where strides skip it. */
+            nnsp_lstm_output(layer, state, y);
+            skipped = 0;
+        } else if ((skipped && !ends) || layer->returns_last) {
+            return NNSP_NO_OUTPUT;
         }
         state += nnsp_layer_state_bytes(layer);
     }
     memcpy(out, net->buffer[network->layer_count % 2], network->layers[network->layer_count - 1u].units * sizeof *out);
+    if (ends) {
+        nnsp_net_reset(net);
+    }
     return NNSP_OK;
 }

@@ -9,10 +9,10 @@ Array = np.ndarray[Any, Any]
 FEATURE_FRAC = 12
 """Fraction bits of the normalised features."""
 
-PREACTIVATION_FRAC = {"tanh": 12, "sigmoid": 11, "relu6": 12}
+PREACTIVATION_FRAC = {"tanh": 12, "sigmoid": 11, "relu6": 12, "softmax": 11}
 """Fraction bits of the int16 number that goes into an activation; a linear output is calibrated."""
 
-OUTPUT_FRAC = {"tanh": 15, "sigmoid": 15, "relu6": 12}
+OUTPUT_FRAC = {"tanh": 15, "sigmoid": 15, "relu6": 12, "softmax": 15}
 """Fraction bits of an activation's int16 output."""
 
 CELL_FRAC = 23
@@ -67,8 +67,16 @@ def log2_table() -> Array:
     return round_half_up(np.log2(1 + np.arange(65) / 64) * 65536).astype(np.int32)
 
 
+def exp2_table() -> Array:
+    """Q16 values of 1 - 2**(-k / 64), k = 0..64, uint16 [65]."""
+    return round_half_up((1 - 2.0 ** (-np.arange(65) / 64)) * 65536).astype(np.uint16)
+
+
 _TANH = tanh_table().astype(np.int64)
 _LOG2 = log2_table().astype(np.int64)
+_EXP2 = exp2_table().astype(np.int64)
+_LOG2_E = 47274
+"""Q15"""
 
 
 def _tanh_magnitude(x: Array) -> Array:
@@ -92,6 +100,17 @@ def sigmoid(x: Array) -> Array:
 def relu6(x: Array) -> Array:
     """Q12 of a Q12 input, int16, 0..6."""
     return np.clip(x, 0, 6 << 12).astype(np.int16)
+
+
+def softmax(x: Array) -> Array:
+    """Q15 of Q11 inputs [..., units], int16; exp(-d) below the largest input as 2**-t with linear interpolation."""
+    distance = x.max(axis=-1, keepdims=True).astype(np.int64) - x
+    t = (distance * _LOG2_E + (1 << 9)) >> 10
+    octaves, k, part = t >> 16, (t & 0xFFFF) >> 10, t & 1023
+    e = 65536 - (_EXP2[k] + (((_EXP2[k + 1] - _EXP2[k]) * part + 512) >> 10))
+    e = (e + (np.int64(1) << octaves >> 1)) >> octaves
+    total = e.sum(axis=-1, keepdims=True)
+    return np.minimum((e * 32768 + total // 2) // total, 32767).astype(np.int16)
 
 
 def log2(x: Array) -> Array:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from nnsp.signal import audio
 
 if TYPE_CHECKING:
-    from nnsp.integer.enhancer import IntegerModel
+    from nnsp.integer.model import IntegerModel
     from nnsp.network.training import Trained
 
 Samples = NDArray[np.int16]

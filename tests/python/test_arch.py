@@ -143,8 +143,8 @@ def test_masks_of_power_spectra_are_per_bin() -> None:
         with pytest.raises(
             UserError, match=f"wrong: the last layer must be an fc or conv1d of {choice} sigmoid"
         ):
-            arch.check_fits(Arch("wrong", fe.feature_count, 0.0, (Layer("fc", units, "sigmoid"),)), fe)
-    arch.check_fits(Arch("bands", 72, 0.0, (Layer("fc", 72, "sigmoid"),)), FrontEnd())
+            arch.check_enhancer(Arch("wrong", fe.feature_count, 0.0, (Layer("fc", units, "sigmoid"),)), fe)
+    arch.check_enhancer(Arch("bands", 72, 0.0, (Layer("fc", 72, "sigmoid"),)), FrontEnd())
 
 
 def test_refused_files(tmp_path: Path) -> None:

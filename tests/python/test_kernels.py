@@ -15,7 +15,8 @@ from measure import build, linked_sections, run_image
 from networks import random_weights
 from nnsp.device.boards import MACHINES
 from nnsp.integer import frontend, quantization, tables
-from nnsp.integer.enhancer import IntegerEnhancer, IntegerModel
+from nnsp.integer.enhancer import IntegerEnhancer
+from nnsp.integer.model import IntegerModel
 from nnsp.network.arch import Arch, Layer
 from nnsp.signal.frontend import FrontEnd
 

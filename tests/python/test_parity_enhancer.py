@@ -12,7 +12,8 @@ from nnsp import arithmetic
 from nnsp.errors import UserError
 from nnsp.integer import calibration, clib, frontend, quantization, tables
 from nnsp.integer.clib import CEnhancer, TableEnhancer
-from nnsp.integer.enhancer import IntegerEnhancer, IntegerModel
+from nnsp.integer.enhancer import IntegerEnhancer
+from nnsp.integer.model import IntegerModel
 from nnsp.network.arch import Arch, Layer
 from nnsp.signal import frontend as float_frontend
 from nnsp.signal.frontend import FrontEnd

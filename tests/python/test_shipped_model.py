@@ -9,7 +9,8 @@ import pytest
 
 from nnsp.integer import calibration, frontend, tables
 from nnsp.integer.clib import CEnhancer, TableEnhancer
-from nnsp.integer.enhancer import IntegerEnhancer, IntegerModel
+from nnsp.integer.enhancer import IntegerEnhancer
+from nnsp.integer.model import IntegerModel
 from nnsp.integer.reference import ReferenceNetwork
 from nnsp.network import build, training
 from nnsp.network.training import Trained

@@ -7,8 +7,10 @@ import numpy as np
 
 from nnsp import arithmetic
 from nnsp.arithmetic import Array
+from nnsp.errors import UserError
 from nnsp.integer import frontend, tables
-from nnsp.integer.enhancer import IntegerModel
+from nnsp.integer.detector import DetectorTable
+from nnsp.integer.model import IntegerModel
 from nnsp.integer.quantization import IntegerNetwork, quantize
 from nnsp.integer.reference import ReferenceNetwork
 from nnsp.network.arch import Arch, Layer
@@ -19,11 +21,17 @@ def _sigmoid(x: Array) -> Array:
     return 0.5 * (1 + np.tanh(0.5 * x))
 
 
+def _softmax(x: Array) -> Array:
+    e = np.exp(x - x.max(axis=-1, keepdims=True))
+    return np.asarray(e / e.sum(axis=-1, keepdims=True))
+
+
 ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
     "tanh": np.tanh,
     "sigmoid": _sigmoid,
     "relu6": lambda x: np.clip(x, 0, 6),
     "linear": lambda x: x,
+    "softmax": _softmax,
 }
 
 
@@ -40,12 +48,27 @@ def float_activations(arch: Arch, weights: list[dict[str, Array]], features: Arr
     Returns
     -------
     list of float64 [outputs, units]
-        Fewer outputs than frames behind a conv1d with strides.
+        Fewer outputs than frames behind a conv1d with strides; one for each whole clip behind an lstm that returns
+        its last.
     """
-    outputs = []
     x = np.asarray(features, dtype=np.float64)
+    if not arch.clip_frames:
+        return _activations(arch, weights, x)
+    clips = len(x) // arch.clip_frames
+    if clips == 0:
+        raise UserError(
+            f"{arch.name}: {len(x)} frames to calibrate on, but a clip of this network has {arch.clip_frames}; "
+            "take a longer recording"
+        )
+    parts = [_activations(arch, weights, clip) for clip in np.split(x[: clips * arch.clip_frames], clips)]
+    return [np.concatenate(outputs) for outputs in zip(*parts, strict=True)]
+
+
+def _activations(arch: Arch, weights: list[dict[str, Array]], x: Array) -> list[Array]:
+    outputs = []
     for layer, floats in zip(arch.layers, weights, strict=True):
         x = _lstm(layer, floats, x) if layer.kind == "lstm" else _product(layer, floats, x)
+        x = x[-1:] if layer.returns_last else x
         outputs.append(x)
     return outputs
 
@@ -104,6 +127,8 @@ def calibrate(
     report : list of LayerReport
         SQNR of each layer's output against the float network's, errors of the layers before it included.
     """
+    if arch.clip_frames:
+        features = features[: len(features) // arch.clip_frames * arch.clip_frames]
     exact = float_activations(arch, weights, features / 2.0**arithmetic.FEATURE_FRAC)
     peaks = {n: float(np.abs(y).max()) for n, y in enumerate(exact) if arch.layers[n].activation == "linear"}
     network = quantize(arch, weights, peaks)
@@ -125,7 +150,15 @@ def calibrate(
 
 
 def convert(
-    arch: Arch, weights: list[dict[str, Array]], fe: FrontEnd, mean: Array, std: Array, samples: Array
+    arch: Arch,
+    weights: list[dict[str, Array]],
+    fe: FrontEnd,
+    mean: Array,
+    std: Array,
+    samples: Array,
+    task: str = "enhance",
+    labels: tuple[str, ...] = (),
+    detector: DetectorTable | None = None,
 ) -> tuple[IntegerModel, list[LayerReport]]:
     """Integers of a trained network and its front end.
 
@@ -137,10 +170,12 @@ def convert(
         Of the log2 energies.
     samples : int16 [n]
         Noisy speech to calibrate on.
+    task, labels, detector
+        Of the `IntegerModel`.
     """
     fixed = frontend.build(fe, mean, std)
     network, report = calibrate(arch, weights, frontend.stream_features(fixed, samples))
-    return IntegerModel(network, fixed), report
+    return IntegerModel(network, fixed, task, labels, detector), report
 
 
 def report_text(report: list[LayerReport], fe: FrontEnd) -> str:

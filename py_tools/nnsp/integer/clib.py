@@ -14,8 +14,8 @@ import numpy as np
 from nnsp.arithmetic import Array
 from nnsp.errors import UserError
 from nnsp.integer import tables
-from nnsp.integer.enhancer import IntegerModel
 from nnsp.integer.frontend import IntegerFrontEnd
+from nnsp.integer.model import IntegerModel
 from nnsp.integer.quantization import IntegerLayer, IntegerNetwork
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -24,6 +24,7 @@ HEADERS = ("status", "table", "net", "frontend", "enhancer")
 KERNELS = """
 void nnsp_tanh_s16(int16_t *x, unsigned n);
 void nnsp_sigmoid_s16(int16_t *x, unsigned n);
+void nnsp_softmax_s16(int16_t *x, unsigned n);
 int32_t nnsp_log2_u64(uint64_t x);
 """
 """Internal functions that tests look at on their own."""
@@ -109,13 +110,16 @@ class CTables:
             "in_frac": layer.in_frac,
             "out_frac": layer.out_frac,
             "shift": layer.shift,
+            "returns_last": layer.returns_last,
         }
 
     def network(self, network: IntegerNetwork) -> Any:
         """const nnsp_network *"""
         layers = self.new("nnsp_layer[]", [self._layer(layer) for layer in network.layers])
-        crc = tables.network_checksum(network.layers)
-        return self.new("nnsp_network *", (layers, len(network.layers), tables.TABLE_VERSION, crc))
+        crc, clip_frames = tables.network_checksum(network), network.arch.clip_frames
+        return self.new(
+            "nnsp_network *", (layers, len(network.layers), tables.TABLE_VERSION, crc, clip_frames)
+        )
 
     def frontend(self, fe: IntegerFrontEnd) -> Any:
         """const nnsp_frontend_table *"""
@@ -150,7 +154,9 @@ class CTables:
         name = self.new("char[]", model.network.arch.name.encode())
         network, frontend = self.network(model.network), self.frontend(model.frontend)
         size = tables.enhancer_state_bytes(model.network.arch, model.frontend.float_form)
-        return self.new("nnsp_model *", (name, frontend, network, size, 0))
+        return self.new(
+            "nnsp_model *", {"name": name, "frontend": frontend, "network": network, "state_bytes": size}
+        )
 
 
 class _Stream:

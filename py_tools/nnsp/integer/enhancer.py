@@ -1,26 +1,11 @@
 """Speech enhancement in integers, in NumPy: what nnsp_enhancer does, to the bit."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from nnsp.arithmetic import Array
 from nnsp.integer import frontend
-from nnsp.integer.frontend import IntegerFrontEnd
-from nnsp.integer.quantization import IntegerNetwork
+from nnsp.integer.model import IntegerModel
 from nnsp.integer.reference import ReferenceNetwork
-from nnsp.network.arch import check_fits
-
-
-@dataclass(frozen=True)
-class IntegerModel:
-    """All that a def_nn<id>_<name>.c holds."""
-
-    network: IntegerNetwork
-    frontend: IntegerFrontEnd
-
-    def __post_init__(self) -> None:
-        check_fits(self.network.arch, self.frontend.float_form)
 
 
 class IntegerEnhancer:

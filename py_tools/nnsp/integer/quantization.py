@@ -33,6 +33,7 @@ class IntegerLayer:
     multiplier: Array
     bias: Array
     scale: Array
+    returns_last: bool = False
     recurrent: Array | None = None
     recurrent_multiplier: Array | None = None
     recurrent_scale: Array | None = None
@@ -129,6 +130,7 @@ def _quantize_layer(
         multiplier=scales[0][0].astype(np.int16),
         bias=integer_bias.astype(np.int32),
         scale=scale,
+        returns_last=layer.returns_last,
         **result,
     )
 

@@ -12,8 +12,12 @@ from nnsp.integer.quantization import IntegerLayer, IntegerNetwork
 
 @dataclass
 class NetworkState:
-    """What a stream remembers: per layer the last frames of a conv1d and its phase, or c and h of an LSTM."""
+    """What a stream remembers.
 
+    How many frames of a clip have come; per layer the last frames of a conv1d and its phase, or c and h of an LSTM.
+    """
+
+    frames: int = 0
     layers: list[dict[str, Any]] = field(default_factory=list)
 
 
@@ -33,7 +37,7 @@ class ReferenceNetwork:
 
     def reset(self) -> None:
         """Forget the past."""
-        self.state = NetworkState([_zero_state(layer) for layer in self.network.layers])
+        self.state = NetworkState(layers=[_zero_state(layer) for layer in self.network.layers])
 
     def run(self, frames: Array) -> Array:
         """Run frames [time, inputs] int16, Q12 features or Q(in_frac) of the first layer.
@@ -42,17 +46,28 @@ class ReferenceNetwork:
         -------
         int16 [outputs, units]
             One row per output: as many as frames for a network without strides, else those of the frames whose
-            number since the start is a multiple of the total stride.
+            number since the start is a multiple of the total stride; of a network with clips, one for each that ends.
         """
         return self.activations(frames)[-1]
 
     def activations(self, frames: Array) -> list[Array]:
         """As `run`, but the outputs of every layer."""
-        x = np.asarray(frames, dtype=np.int16)
-        outputs = []
+        x, clip = np.asarray(frames, dtype=np.int16), self.network.arch.clip_frames
+        ends = range(clip - self.state.frames, len(x), clip) if clip else []
+        parts = [self._within_clip(part) for part in np.split(x, ends)]
+        return [np.concatenate(outputs) for outputs in zip(*parts, strict=True)]
+
+    def _within_clip(self, x: Array) -> list[Array]:
+        clip = self.network.arch.clip_frames
+        self.state.frames += len(x) if clip else 0
+        ends, outputs = clip > 0 and self.state.frames == clip, []
         for index, layer in enumerate(self.network.layers):
             x = self._layer(index, layer, x)
+            if layer.returns_last:
+                x = self.state.layers[index]["h"][None][: int(ends)].astype(np.int16)
             outputs.append(x)
+        if ends:
+            self.reset()
         return outputs
 
     def _layer(self, index: int, layer: IntegerLayer, x: Array) -> Array:
@@ -115,4 +130,10 @@ def _stack(layer: IntegerLayer, state: dict[str, Any], x: Array) -> Array:
 def _activate(activation: str, y: Array) -> Array:
     if activation == "linear":
         return y
-    return {"tanh": arithmetic.tanh, "sigmoid": arithmetic.sigmoid, "relu6": arithmetic.relu6}[activation](y)
+    rules = {
+        "tanh": arithmetic.tanh,
+        "sigmoid": arithmetic.sigmoid,
+        "relu6": arithmetic.relu6,
+        "softmax": arithmetic.softmax,
+    }
+    return rules[activation](y)

@@ -8,22 +8,22 @@ from pathlib import Path
 
 import numpy as np
 
-from nnsp.arithmetic import Array, log2_table, tanh_table
+from nnsp.arithmetic import Array, exp2_table, log2_table, tanh_table
 from nnsp.files import written
-from nnsp.integer.enhancer import IntegerModel
 from nnsp.integer.frontend import IntegerFrontEnd, twiddle_steps
-from nnsp.integer.quantization import IntegerLayer
+from nnsp.integer.model import IntegerModel
+from nnsp.integer.quantization import IntegerLayer, IntegerNetwork
 from nnsp.network.arch import Arch, Layer
 from nnsp.signal.frontend import FrontEnd
 
-TABLE_VERSION = 4
+TABLE_VERSION = 5
 """NNSP_TABLE_VERSION of nnsp_lib/include/nnsp_table.h; raise both together."""
 
 GROUP_ROWS, BLOCK_COLS = 4, 8
 ROWS_WORDS, GATES_WORDS = 6, 8
 
 KINDS = {"fc": 0, "lstm": 1, "conv1d": 2}
-ACTIVATIONS = {"linear": 0, "relu6": 1, "tanh": 2, "sigmoid": 3}
+ACTIVATIONS = {"linear": 0, "relu6": 1, "tanh": 2, "sigmoid": 3, "softmax": 4}
 
 
 @dataclass(frozen=True)
@@ -83,15 +83,16 @@ def layer_checksum(layer: IntegerLayer, crc: int = 0) -> int:
         layer.units,
         layer.kernel_size,
         layer.strides,
+        int(layer.returns_last),
     ]
     crc = zlib.crc32(np.array(head, dtype="<u2").tobytes(), crc)
     return zlib.crc32(weight_words(layer).tobytes(), crc)
 
 
-def network_checksum(layers: tuple[IntegerLayer, ...]) -> int:
-    """CRC-32 over all layers in turn."""
-    crc = 0
-    for layer in layers:
+def network_checksum(network: IntegerNetwork) -> int:
+    """CRC-32 over the frames of a clip and all layers in turn."""
+    crc = zlib.crc32(np.array([network.arch.clip_frames], dtype="<u2").tobytes())
+    for layer in network.layers:
         crc = layer_checksum(layer, crc)
     return crc
 
@@ -142,7 +143,7 @@ def layer_bytes(layer: Layer | IntegerLayer, inputs: int) -> int:
 
 def state_bytes(arch: Arch) -> int:
     """nnsp_net_state_bytes: what a stream of the network remembers, and the buffers it works in."""
-    total, widest, widest_lstm = 0, arch.input_neurons, 0
+    total, widest, widest_lstm = 8 if arch.clip_frames else 0, arch.input_neurons, 0
     for layer, inputs in zip(arch.layers, arch.inputs, strict=True):
         if layer.kind == "conv1d":
             total += 8 + 2 * padded(layer.kernel_size * inputs)
@@ -203,7 +204,7 @@ def model_files(model: IntegerModel, net_id: int, net_name: str, made: Provenanc
         f"#define {upper}_RATE {form.rate}\n"
         f"#define {upper}_HOP {form.hop}\n"
         f"#define {upper}_STATE_BYTES {enhancer_state_bytes(model.network.arch, form)}\n"
-        f"#define {upper}_CHECKSUM 0x{network_checksum(model.network.layers):08X}u\n\n"
+        f"#define {upper}_CHECKSUM 0x{network_checksum(model.network):08X}u\n\n"
         f"extern const nnsp_model {symbol};\n\n#endif\n"
     )
     source = "\n".join([head, f'#include "{stem}.h"', "", *_source(model, symbol, upper)])
@@ -220,16 +221,27 @@ def _source(model: IntegerModel, symbol: str, upper: str) -> Iterator[str]:
         rows.append(
             f"    {{layer{n}_weights, {layer.inputs}, {layer.units}, {layer.kernel_size}, {layer.strides}, "
             f"NNSP_{layer.kind.upper()}, NNSP_{layer.activation.upper()}, "
-            f"{layer.in_frac}, {layer.out_frac}, {layer.shift}}},"
+            f"{layer.in_frac}, {layer.out_frac}, {layer.shift}, {int(layer.returns_last)}}},"
         )
     yield "static const nnsp_layer layers[] = {"
     yield from rows
     yield "};\n"
-    crc = network_checksum(layers)
-    yield f"static const nnsp_network network = {{layers, {len(layers)}, {TABLE_VERSION}, 0x{crc:08X}u}};\n"
+    crc, clip = network_checksum(model.network), model.network.arch.clip_frames
+    yield f"static const nnsp_network network = {{layers, {len(layers)}, {TABLE_VERSION}, 0x{crc:08X}u, {clip}}};\n"
     yield from _frontend(model.frontend)
+    labels = detector = "0"
+    if model.labels:
+        names, labels = ", ".join(map(_string, model.labels)), "labels"
+        yield f"static const char *const labels[] = {{{names}}};\n"
+    if model.detector:
+        d, detector = model.detector, "&detector"
+        yield (
+            f"static const nnsp_detector_table detector = {{NNSP_DETECT_{d.kind.upper()}, {d.smoothing}, {d.hold}, "
+            f"{d.threshold}}};\n"
+        )
     yield (
-        f"const nnsp_model {symbol} = {{{upper}_NAME, &frontend, &network, {upper}_STATE_BYTES, {upper}_ID}};\n"
+        f"const nnsp_model {symbol} = {{{upper}_NAME, &frontend, &network, {labels}, {detector},\n"
+        f"    {upper}_STATE_BYTES, {upper}_ID, {len(model.labels)}, NNSP_{model.task.upper()}}};\n"
     )
 
 
@@ -267,6 +279,12 @@ def _groups(layer: IntegerLayer) -> Iterator[str]:
         yield f"    {macro}({', '.join(str(value) for values in end for value in values)}),"
 
 
+def _string(text: str) -> str:
+    """A C literal of UTF-8."""
+    plain = (chr(b) if 32 <= b < 127 and chr(b) not in '"\\?' else f"\\{b:03o}" for b in text.encode())
+    return f'"{"".join(plain)}"'
+
+
 def _array(ctype: str, name: str, values: Array) -> str:
     # -2147483648 is no int literal in C: the sign belongs to an unsigned constant.
     text = ", ".join("(-2147483647 - 1)" if v == -(2**31) else str(v) for v in values.ravel().tolist())
@@ -275,12 +293,13 @@ def _array(ctype: str, name: str, values: Array) -> str:
 
 
 def lookup_source() -> str:
-    """Text of nnsp_lib/src/lookup.c: the tables behind tanh, sigmoid and log2."""
+    """Text of nnsp_lib/src/lookup.c: the tables behind tanh, sigmoid, log2 and softmax."""
     values = tanh_table().astype(np.int64)
     tanh = _array("uint32_t", "nnsp_tanh_table", values[:-1] | np.diff(values) << 16).replace("static ", "")
     log2 = _array("int32_t", "nnsp_log2_table", log2_table()).replace("static ", "")
+    exp2 = _array("uint16_t", "nnsp_exp2_table", exp2_table()).replace("static ", "")
     note = "/* Generated by `python py_tools/make_lookup.py` from nnsp/arithmetic.py. */\n"
-    return f'{note}#include "lookup.h"\n\n{tanh}\n{log2}'
+    return f'{note}#include "lookup.h"\n\n{tanh}\n{log2}\n{exp2}'
 
 
 def write(folder: Path, files: dict[str, str]) -> list[Path]:

@@ -10,21 +10,30 @@ from nnsp.errors import UserError
 from nnsp.signal.frontend import FrontEnd
 
 KINDS = ("fc", "lstm", "conv1d")
-ACTIVATIONS = ("relu6", "tanh", "sigmoid", "linear")
+ACTIVATIONS = ("relu6", "tanh", "sigmoid", "linear", "softmax")
+RETURNS = ("all", "last")
 LARGEST = 65535  # sizes are 16-bit words in the C tables
 
-HEAD_KEYS = ("input_neurons", "dropprob")
+HEAD_KEYS = ("input_neurons", "dropprob", "clip_frames")
 LAYER_KEYS = {
     "fc": ("layer_neurons", "activation", "dropprob"),
-    "lstm": ("layer_neurons", "activation", "dropprob"),
+    "lstm": ("layer_neurons", "activation", "dropprob", "returns"),
     "conv1d": ("num_filters", "kernel_size", "strides", "activation", "dropprob"),
 }
-OPTIONAL = {"fc": {"dropprob"}, "lstm": {"dropprob", "activation"}, "conv1d": {"dropprob", "strides"}}
+OPTIONAL = {
+    "head": {"dropprob", "clip_frames"},
+    "fc": {"dropprob"},
+    "lstm": {"dropprob", "activation", "returns"},
+    "conv1d": {"dropprob", "strides"},
+}
 
 
 @dataclass(frozen=True)
 class Layer:
-    """One layer; ``units`` are neurons, or filters of a conv1d."""
+    """One layer; ``units`` are neurons, or filters of a conv1d.
+
+    With ``returns_last`` an lstm hands on its output at the end of a clip only.
+    """
 
     kind: str
     units: int
@@ -32,16 +41,21 @@ class Layer:
     kernel_size: int = 1
     strides: int = 1
     dropprob: float = 0.0
+    returns_last: bool = False
 
 
 @dataclass(frozen=True)
 class Arch:
-    """A network: layers in turn. ``dropprob`` is that of the input, each layer's that of its output."""
+    """A network: layers in turn. ``dropprob`` is that of the input, each layer's that of its output.
+
+    With ``clip_frames`` it sees clips of so many frames, each from silence, and gives one output at the end of each.
+    """
 
     name: str
     input_neurons: int
     dropprob: float
     layers: tuple[Layer, ...]
+    clip_frames: int = 0
 
     @property
     def inputs(self) -> tuple[int, ...]:
@@ -50,7 +64,7 @@ class Arch:
 
     @property
     def stride(self) -> int:
-        """Input frames per output."""
+        """Input frames each time the last layer runs; that of a network with clips runs once a clip."""
         return math.prod(layer.strides for layer in self.layers)
 
     @property
@@ -71,6 +85,7 @@ class Arch:
         for layer, macs in zip(self.layers, self._layer_macs, strict=True):
             stride *= layer.strides
             result.append(macs / stride)
+            stride = self.clip_frames if layer.returns_last else stride
         return tuple(result)
 
     @property
@@ -114,8 +129,8 @@ def parse(text: str, source: str) -> Arch:
     Parameters
     ----------
     text : str
-        ``key value`` lines; ``#`` starts a comment. First ``input_neurons`` and, if wanted, ``dropprob``;
-        then a block per layer, opened by ``layer_type``.
+        ``key value`` lines; ``#`` starts a comment. First ``input_neurons`` and, if wanted, ``dropprob`` and
+        ``clip_frames``; then a block per layer, opened by ``layer_type``.
     source : str
         File name, for errors; less ``def_`` and ``.txt`` it is the network's name.
 
@@ -150,16 +165,43 @@ class _Parser:
             )
             self.fail(line, f"expected 'input_neurons N' before anything else, not {found}")
         blocks = list(self._blocks())
-        head = self._values(blocks[0][0], blocks[0][1], HEAD_KEYS, {"dropprob"}, "the head")
+        head = self._values(blocks[0][0], blocks[0][1], HEAD_KEYS, OPTIONAL["head"], "the head")
         if len(blocks) == 1:
             self.fail(self.last_line, f"expected at least one layer, 'layer_type {'|'.join(KINDS)}'")
         layers = [self._layer(line, entries) for line, entries in blocks[1:]]
-        return Arch(
+        arch = Arch(
             name=Path(self.source).name.removeprefix("def_").removesuffix(".txt"),
             input_neurons=head["input_neurons"],
             dropprob=head.get("dropprob", 0.0),
             layers=tuple(layers),
+            clip_frames=head.get("clip_frames", 0),
         )
+        self._check_clip(arch, blocks)
+        for layer, (_, entries) in zip(layers[:-1], blocks[1:], strict=False):
+            if layer.activation == "softmax":
+                self.fail(_line(entries, "activation"), "softmax in the middle; expected in the last layer")
+        return arch
+
+    def _check_clip(self, arch: Arch, blocks: list[tuple[int, list[tuple[int, str, str]]]]) -> None:
+        """One lstm returns its last frame where, and only where, there is a last frame; behind it no time is left."""
+        clip, stride, ended = arch.clip_frames, 1, False
+        for layer, (line, entries) in zip(arch.layers, blocks[1:], strict=True):
+            if ended and layer.kind != "fc":
+                self.fail(
+                    line, f"{layer.kind} behind 'returns last'; expected fc, one frame is left of a clip"
+                )
+            stride *= layer.strides
+            if layer.returns_last and not clip:
+                where = _line(entries, "returns")
+                self.fail(where, "'returns last' without a clip; expected a line 'clip_frames N' in the head")
+            ended = ended or layer.returns_last
+        if not clip:
+            return
+        line = _line(blocks[0][1], "clip_frames")
+        if not ended:
+            self.fail(line, "clip_frames without an lstm that says 'returns last'; expected one")
+        if clip % stride:
+            self.fail(line, f"clip_frames {clip}; expected a multiple of the strides, {stride}")
 
     def _blocks(self) -> Iterator[tuple[int, list[tuple[int, str, str]]]]:
         """Line and entries of the head and of every layer."""
@@ -178,11 +220,12 @@ class _Parser:
         values = self._values(line, entries[1:], LAYER_KEYS[kind], OPTIONAL[kind], f"layer_type {kind}")
         activation = values.get("activation", "tanh")
         if kind == "lstm" and activation != "tanh":
-            number = next(number for number, key, _ in entries if key == "activation")
             self.fail(
-                number,
+                _line(entries, "activation"),
                 f"the activation of an lstm is tanh, not {activation}; write tanh or leave the line out",
             )
+        if kind == "conv1d" and activation == "softmax":
+            self.fail(_line(entries, "activation"), "softmax in a conv1d; expected in an fc only")
         return Layer(
             kind=kind,
             units=values["num_filters" if kind == "conv1d" else "layer_neurons"],
@@ -190,6 +233,7 @@ class _Parser:
             kernel_size=values.get("kernel_size", 1),
             strides=values.get("strides", 1),
             dropprob=values.get("dropprob", 0.0),
+            returns_last=values.get("returns") == "last",
         )
 
     def _values(
@@ -216,9 +260,10 @@ class _Parser:
         return values
 
     def _value(self, number: int, key: str, text: str) -> int | float | str:
-        if key == "activation":
-            if text not in ACTIVATIONS:
-                self.fail(number, f"unknown activation '{text}'; expected {', '.join(ACTIVATIONS)}")
+        choices = {"activation": ACTIVATIONS, "returns": RETURNS}.get(key)
+        if choices:
+            if text not in choices:
+                self.fail(number, f"unknown {key} '{text}'; expected {', '.join(choices)}")
             return text
         if key == "dropprob":
             try:
@@ -233,9 +278,14 @@ class _Parser:
         return int(text)
 
 
+def _line(entries: list[tuple[int, str, str]], wanted: str) -> int:
+    return next(number for number, key, _ in entries if key == wanted)
+
+
 def to_text(arch: Arch) -> str:
     """Text that `parse` turns into the same network."""
     lines = [f"input_neurons {arch.input_neurons}", f"dropprob {arch.dropprob}"]
+    lines += [f"clip_frames {arch.clip_frames}"] if arch.clip_frames else []
     for layer in arch.layers:
         lines += ["", f"layer_type {layer.kind}"]
         if layer.kind == "conv1d":
@@ -247,23 +297,67 @@ def to_text(arch: Arch) -> str:
         else:
             lines.append(f"layer_neurons {layer.units}")
         lines += [f"activation {layer.activation}", f"dropprob {layer.dropprob}"]
+        lines += ["returns last"] if layer.returns_last else []
     return "\n".join(lines) + "\n"
 
 
-def check_fits(arch: Arch, fe: FrontEnd) -> None:
-    """Refuse a network that does not turn the front end's features into gains.
+def check_inputs(arch: Arch, fe: FrontEnd) -> None:
+    """Refuse a network that does not take the front end's features.
 
     Raises
     ------
     UserError
-        Wrong width of the input, or a last layer that gives no gain per bin or band.
+        Wrong width of the input.
     """
-    last = arch.layers[-1]
     if arch.input_neurons != fe.feature_count:
         raise UserError(
             f"{arch.name}: input_neurons {arch.input_neurons}, but --feat_type={fe.feat_type} gives "
             f"{fe.feature_count} features; change one of them"
         )
+
+
+def check_scores(arch: Arch, labels: int) -> None:
+    """Refuse a network that does not give a score for every label.
+
+    Raises
+    ------
+    UserError
+        A last layer of another kind or width.
+    """
+    last = arch.layers[-1]
+    if last.kind != "fc" or last.activation not in ("softmax", "sigmoid") or last.units != labels:
+        raise UserError(
+            f"{arch.name}: the last layer must be an fc of {labels} softmax or sigmoid neurons (one per label), not "
+            f"{last.kind} {last.units} {last.activation}"
+        )
+
+
+def check_classifier(arch: Arch, fe: FrontEnd, labels: int) -> None:
+    """Refuse a network that does not turn the front end's features into a score for every label.
+
+    Raises
+    ------
+    UserError
+        What `check_inputs` or `check_scores` refuses.
+    """
+    check_inputs(arch, fe)
+    check_scores(arch, labels)
+
+
+def check_enhancer(arch: Arch, fe: FrontEnd) -> None:
+    """Refuse a network that does not turn the front end's features into gains.
+
+    Raises
+    ------
+    UserError
+        Wrong width of the input, or no gain per bin or band in every frame.
+    """
+    check_inputs(arch, fe)
+    if arch.clip_frames:
+        raise UserError(
+            f"{arch.name}: clip_frames gives one output a clip, an enhancer needs a gain in every frame"
+        )
+    last = arch.layers[-1]
     widths, choice = [fe.bins], f"{fe.bins} sigmoid neurons (a gain per frequency bin)"
     if fe.feat_type == "mel":
         widths, choice = [fe.bins, fe.bands], f"{choice} or {fe.bands} (a gain per mel band)"
@@ -290,6 +384,7 @@ def summary(arch: Arch, **totals: int) -> str:
         if layer.kind == "conv1d":
             shape = f"{inputs} x {layer.kernel_size} -> {layer.units}"
             shape += f" / {layer.strides}" if layer.strides > 1 else ""
+        shape += " last" if layer.returns_last else ""
         rows.append((layer.kind, shape, layer.activation, f"{parameters}", f"{math.ceil(macs)}"))
     rows.append((arch.name, "", "", f"{arch.parameters}", f"{arch.macs_per_frame}"))
     widths = [max(len(row[i]) for row in rows) for i in range(5)]
