@@ -19,6 +19,11 @@
 #define NN3_SE_ARCH "se_bands"
 #define NN3_SE_RATE 16000
 #define NN3_SE_HOP 160
+#define NN3_SE_WINDOW 480
+#define NN3_SE_FFT 512
+#define NN3_SE_TASK NNSP_ENHANCE
+#define NN3_SE_LABELS 0
+#define NN3_SE_LABEL_BYTES 0
 #define NN3_SE_STATE_BYTES 7728
 #define NN3_SE_CHECKSUM 0x2E5B0B6Fu
 

@@ -2256,9 +2256,9 @@ static const int32_t gain[] = {
 };
 
 static const nnsp_frontend_table frontend = {
-    window, twiddle, band_edge, rising, mean, gain,
-    16000, 480, 160, 512, 72, 3277, 2,
-    NNSP_MEL, 5, 14, 16, 10, 0xA9F50327u};
+    window, twiddle, band_edge, rising, 0, mean, gain,
+    16000, 480, 160, 512, 72, 72, 3277, 2,
+    NNSP_MEL, 5, 14, 16, 10, 0x74A3D7AEu};
 
 const nnsp_model nn3_se_small = {NN3_SE_SMALL_NAME, &frontend, &network, 0, 0,
     NN3_SE_SMALL_STATE_BYTES, NN3_SE_SMALL_ID, 0, NNSP_ENHANCE};

@@ -4,6 +4,8 @@
 
 #define NNSP_VERSION_STRING "0.1.0"
 
+#include "nnsp_classifier.h"
+#include "nnsp_detector.h"
 #include "nnsp_enhancer.h"
 #include "nnsp_frontend.h"
 #include "nnsp_net.h"

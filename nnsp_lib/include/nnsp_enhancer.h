@@ -20,7 +20,7 @@ size_t nnsp_enhancer_state_bytes(const nnsp_model *model);
 /*
  * Check the model and start from silence. state: 8-byte aligned, at least nnsp_enhancer_state_bytes(); a copy of it saves
  * the stream. Returns NNSP_OK or what nnsp_net_init and nnsp_frontend_init return; NNSP_ERR_SHAPE also where the network does not take
- * the front end's features or does not end in a sigmoid per bin or per mel band.
+ * the front end's features or does not end in a sigmoid per bin or per mel band, NNSP_ERR_TASK for another task's model.
  */
 nnsp_status nnsp_enhancer_init(nnsp_enhancer *enhancer, const nnsp_model *model, void *state, size_t bytes);
 
@@ -28,5 +28,14 @@ void nnsp_enhancer_reset(nnsp_enhancer *enhancer);
 
 /* One hop of samples in, one hop out; out may be in. The output is window_size - hop samples late. */
 nnsp_status nnsp_enhancer_process(nnsp_enhancer *enhancer, const int16_t *in, int16_t *out);
+
+/*
+ * The same in two halves, so that classifiers can listen to the spectrum in between (nnsp_classifier_init_shared). Each analyse wants
+ * one finish or skip behind it. skip turns the hop down as far as a mask can, for almost nothing: the network does not run and remembers
+ * what it did; going in and out glides with the overlapping windows.
+ */
+void nnsp_enhancer_analyse(nnsp_enhancer *enhancer, const int16_t *in);
+nnsp_status nnsp_enhancer_finish(nnsp_enhancer *enhancer, int16_t *out);
+void nnsp_enhancer_skip(nnsp_enhancer *enhancer, int16_t *out);
 
 #endif

@@ -16,7 +16,10 @@ typedef enum nnsp_kind { NNSP_FC = 0, NNSP_LSTM = 1, NNSP_CONV1D = 2 } nnsp_kind
 
 typedef enum nnsp_activation { NNSP_LINEAR = 0, NNSP_RELU6 = 1, NNSP_TANH = 2, NNSP_SIGMOID = 3, NNSP_SOFTMAX = 4 } nnsp_activation;
 
-typedef enum nnsp_feature_kind { NNSP_MEL = 0, NNSP_PSPEC = 1 } nnsp_feature_kind;
+typedef enum nnsp_feature_kind { NNSP_MEL = 0, NNSP_PSPEC = 1, NNSP_MFCC = 2 } nnsp_feature_kind;
+
+/* Mel bands behind cepstral coefficients at most: their levels stand on the stack. */
+#define NNSP_BANDS_MAX 128
 
 /*
  * One layer. With R rows (units; 4 * units for an LSTM, gates i, f, g, o in turn) and C columns (inputs;
@@ -53,22 +56,24 @@ typedef struct nnsp_network {
 typedef struct nnsp_frontend_table {
     const int16_t *window;     /* Q15 [window_size], analysis and synthesis alike */
     const int32_t *twiddle;    /* Q31 (cos, -sin) in the order of docs/numerics.md */
-    const uint16_t *band_edge; /* mel: [features + 2] first bin of each segment; NULL for pspec */
-    const int16_t *rising;     /* mel: Q15 [bins] weight in the band whose rising side the bin is on; NULL for pspec */
-    const int32_t *mean;       /* Q16 [features] mean of log2 energy, within 2^22 */
-    const int32_t *gain;       /* Q16 [features] 1 / deviation of log2 energy, 0..2^27 - 1 */
+    const uint16_t *band_edge; /* mel, mfcc: [bands + 2] first bin of each segment; NULL for pspec */
+    const int16_t *rising;     /* mel, mfcc: Q15 [bins] weight in the band whose rising side the bin is on; NULL for pspec */
+    const int16_t *dct;        /* mfcc: Q15 [features][bands] from log2 energies to coefficients; NULL otherwise */
+    const int32_t *mean;       /* Q16 [features] mean of log2 energy, within 2^22, or of a coefficient, within 2^27 */
+    const int32_t *gain;       /* Q16 [features] 1 / deviation of the same, 0..2^27 - 1 */
     uint32_t rate;             /* samples per second */
     uint16_t window_size;      /* samples, even */
     uint16_t hop;              /* samples per frame */
     uint16_t fft_size;         /* power of two, 64..4096 */
-    uint16_t features;         /* bands, or bins for pspec */
+    uint16_t features;         /* bands for mel, bins for pspec, coefficients for mfcc */
+    uint16_t bands;            /* 0 for pspec, NNSP_BANDS_MAX at most for mfcc */
     uint16_t mask_floor;       /* Q15, 0..16384: the least gain of a bin */
     uint16_t cut_bins;         /* lowest bins, whose gain is 0 */
     uint8_t feature_kind;      /* nnsp_feature_kind */
     uint8_t window_shift;      /* windowed samples: Q30 >> window_shift */
     uint8_t power_shift;       /* |X|^2 >> power_shift is in units of one int16 step squared */
     uint8_t mask_shift;        /* masked bin: X * mask >> mask_shift */
-    uint8_t output_shift;      /* fraction bits of the overlap-add sum */
+    uint8_t output_shift;      /* fraction bits of the overlap-add sum, 1..15 */
     uint32_t checksum;         /* CRC-32 over the tables above */
 } nnsp_frontend_table;
 

@@ -36,6 +36,9 @@ nnsp_status nnsp_enhancer_init(nnsp_enhancer *enhancer, const nnsp_model *model,
     if (enhancer == NULL || model == NULL || model->frontend == NULL || model->network == NULL || state == NULL) {
         return NNSP_ERR_ARGUMENT;
     }
+    if (model->task != NNSP_ENHANCE) {
+        return NNSP_ERR_TASK;
+    }
     nnsp_status status = nnsp_frontend_init(&enhancer->frontend, model->frontend, state, bytes);
     if (status != NNSP_OK) {
         return status;
@@ -48,7 +51,7 @@ nnsp_status nnsp_enhancer_init(nnsp_enhancer *enhancer, const nnsp_model *model,
     const nnsp_layer *first = model->network->layers, *last = last_layer(model);
     const size_t outputs = masks_bands(model) && model->frontend->feature_kind == NNSP_MEL ? model->frontend->features : bins_of(model);
     if (first->inputs != model->frontend->features || first->in_frac != 12 || last->units != outputs ||
-        last->kind == NNSP_LSTM || last->activation != NNSP_SIGMOID) {
+        last->kind == NNSP_LSTM || last->activation != NNSP_SIGMOID || model->network->clip_frames != 0) {
         return NNSP_ERR_SHAPE;
     }
     enhancer->state_bytes = nnsp_enhancer_state_bytes(model);
@@ -71,9 +74,13 @@ void nnsp_enhancer_reset(nnsp_enhancer *enhancer)
     memset(enhancer->mask, 0, vector_bytes(bins_of(enhancer->model)));
 }
 
-nnsp_status nnsp_enhancer_process(nnsp_enhancer *enhancer, const int16_t *in, int16_t *out)
+void nnsp_enhancer_analyse(nnsp_enhancer *enhancer, const int16_t *in)
 {
     nnsp_frontend_analyse(&enhancer->frontend, in);
+}
+
+nnsp_status nnsp_enhancer_finish(nnsp_enhancer *enhancer, int16_t *out)
+{
     nnsp_frontend_features(&enhancer->frontend, enhancer->features);
     const int bands = masks_bands(enhancer->model);
     int16_t *outputs = bands ? enhancer->features : enhancer->mask;
@@ -87,4 +94,15 @@ nnsp_status nnsp_enhancer_process(nnsp_enhancer *enhancer, const int16_t *in, in
     }
     nnsp_frontend_synthesise(&enhancer->frontend, enhancer->mask, out);
     return NNSP_OK;
+}
+
+void nnsp_enhancer_skip(nnsp_enhancer *enhancer, int16_t *out)
+{
+    nnsp_frontend_turn_down(&enhancer->frontend, out);
+}
+
+nnsp_status nnsp_enhancer_process(nnsp_enhancer *enhancer, const int16_t *in, int16_t *out)
+{
+    nnsp_enhancer_analyse(enhancer, in);
+    return nnsp_enhancer_finish(enhancer, out);
 }

@@ -6,7 +6,7 @@ const char *nnsp_status_text(nnsp_status status)
     case NNSP_OK:
         return "no error";
     case NNSP_NO_OUTPUT:
-        return "no output for this frame: the network's strides skip it";
+        return "no output for this frame: the network's strides or clips skip it";
     case NNSP_ERR_ARGUMENT:
         return "a pointer is null, or the state is not 8-byte aligned";
     case NNSP_ERR_VERSION:
@@ -19,6 +19,8 @@ const char *nnsp_status_text(nnsp_status status)
         return "the layers and the front end do not fit each other";
     case NNSP_ERR_CHECKSUM:
         return "the checksum of the tables is wrong: they are damaged or cut short";
+    case NNSP_ERR_TASK:
+        return "the model is for another task, or has no detector";
     }
     return "unknown status";
 }

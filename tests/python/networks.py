@@ -1,10 +1,16 @@
 """Random networks for the parity tests."""
 
+import math
+
 import numpy as np
 from hypothesis import strategies as st
 
+from nnsp.integer import frontend
+from nnsp.integer.detector import DetectorTable
+from nnsp.integer.model import IntegerModel
 from nnsp.integer.quantization import IntegerNetwork, quantize
 from nnsp.network.arch import Arch, Layer
+from nnsp.signal.frontend import FrontEnd
 
 ACTIVATIONS = ("tanh", "sigmoid", "relu6", "linear")
 SIZES = st.one_of(st.integers(1, 9), st.integers(10, 40), st.sampled_from([72, 128]))
@@ -12,8 +18,8 @@ SIZES = st.one_of(st.integers(1, 9), st.integers(10, 40), st.sampled_from([72, 1
 
 @st.composite
 def architectures(draw: st.DrawFn) -> Arch:
-    """One to four layers of any kind, size, activation and stride."""
-    layers = []
+    """One to four layers of any kind, size, activation and stride; some see clips, some end in a softmax."""
+    layers: list[Layer] = []
     for _ in range(draw(st.integers(1, 4))):
         kind = draw(st.sampled_from(["fc", "lstm", "conv1d"]))
         conv1d = kind == "conv1d"
@@ -26,7 +32,14 @@ def architectures(draw: st.DrawFn) -> Arch:
                 strides=draw(st.integers(1, 3)) if conv1d else 1,
             )
         )
-    return Arch(name="random", input_neurons=draw(SIZES), dropprob=0.0, layers=tuple(layers))
+    clip_frames = 0
+    if draw(st.booleans()):
+        clip_frames = draw(st.integers(1, 5)) * math.prod(layer.strides for layer in layers)
+        layers.append(Layer("lstm", draw(SIZES), "tanh", returns_last=True))
+        layers += [Layer("fc", draw(SIZES), draw(st.sampled_from(ACTIVATIONS)))] * draw(st.integers(0, 2))
+    if draw(st.booleans()):
+        layers.append(Layer("fc", draw(SIZES), "softmax"))
+    return Arch("random", draw(SIZES), 0.0, tuple(layers), clip_frames)
 
 
 def random_weights(arch: Arch, seed: int, magnitude: float) -> list[dict[str, np.ndarray]]:
@@ -65,3 +78,25 @@ def frames(seed: int, count: int, width: int, kind: str) -> np.ndarray:
     if kind == "extreme":
         return rng.choice(np.array([-32768, -32767, 0, 32767], dtype=np.int16), (count, width))
     return np.clip(rng.normal(0, 6000, (count, width)), -32768, 32767).astype(np.int16)
+
+
+def classifier(
+    fe: FrontEnd,
+    layers: tuple[Layer, ...],
+    detector: DetectorTable | None = None,
+    clip_frames: int = 0,
+    seed: int = 1,
+    name: str = "small",
+) -> IntegerModel:
+    """An untrained classifier on a front end with made-up statistics, a label for every unit of the last layer."""
+    arch = Arch(name, fe.feature_count, 0.0, layers, clip_frames)
+    rng = np.random.default_rng(seed)
+    mean, std = rng.uniform(14, 22, fe.feature_count), rng.uniform(2, 5, fe.feature_count)
+    if fe.feat_type == "mfcc":
+        mean, std = (
+            np.where(np.arange(fe.feature_count) == 0, 110.0, 0.0),
+            rng.uniform(1, 6, fe.feature_count),
+        )
+    labels = tuple(f"label {number}" for number in range(layers[-1].units))
+    network = quantize(arch, random_weights(arch, seed, 0.7))
+    return IntegerModel(network, frontend.build(fe, mean, std), "classify", labels, detector)

@@ -76,7 +76,8 @@ class IntegerDetector:
 
     def reset(self) -> None:
         """Forget the past."""
-        self._smoothed = np.zeros(self.labels, dtype=np.int64)
+        self.smoothed = np.zeros(self.labels, dtype=np.int64)
+        """Scores of the last output, Q23."""
         self._left = 0
 
     def process(self, scores: Array) -> Array:
@@ -93,19 +94,20 @@ class IntegerDetector:
         target = scores.astype(np.int64) << SMOOTHED_FRAC
         shift = self.table.smoothing
         if shift == 0:
-            self._smoothed = target[-1] if len(target) else self._smoothed
+            self.smoothed = target[-1] if len(target) else self.smoothed
             return target
         smoothed = np.empty_like(target)
         for t, to in enumerate(target):
-            self._smoothed = self._smoothed + arithmetic.round_shift(to - self._smoothed, shift)
-            smoothed[t] = self._smoothed
+            self.smoothed = self.smoothed + arithmetic.round_shift(to - self.smoothed, shift)
+            smoothed[t] = self.smoothed
         return smoothed
 
     def decide(self, smoothed: Array) -> Array:
         """Decisions, int64 [outputs], of smoothed scores."""
         event = self.table.kind == "event"
         label = 1 + np.argmax(smoothed[:, 1:], axis=1) if event else np.zeros(len(smoothed), dtype=np.int64)
-        over = np.take_along_axis(smoothed, label[:, None], axis=1)[:, 0] >= self.table.threshold << SMOOTHED_FRAC
+        largest = smoothed[np.arange(len(smoothed)), label]
+        over = largest >= self.table.threshold << SMOOTHED_FRAC
         decisions = np.zeros(len(smoothed), dtype=np.int64)
         for t in range(len(smoothed)):
             if event and self._left:

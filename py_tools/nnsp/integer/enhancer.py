@@ -30,12 +30,14 @@ class IntegerEnhancer:
         self._frame = 0
         self.network.reset()
 
-    def process(self, samples: Array) -> Array:
+    def process(self, samples: Array, active: Array | None = None) -> Array:
         """Enhance whole hops.
 
         Parameters
         ----------
         samples : int16 [n], n a multiple of the hop
+        active : bool [n / hop], optional
+            Hops that the network hears (all); the others are turned down by mask_floor, as nnsp_enhancer_skip does.
 
         Returns
         -------
@@ -46,10 +48,14 @@ class IntegerEnhancer:
         fe = table.float_form
         if samples.dtype != np.int16 or len(samples) % fe.hop:
             raise ValueError(f"expected int16 samples, a multiple of {fe.hop}")
-        re, im = frontend.analyse(table, frontend.framed(table, samples, self._history))
+        frames = frontend.framed(table, samples, self._history)
+        heard = np.ones(len(frames), dtype=bool) if active is None else np.asarray(active, dtype=bool)
+        re, im = frontend.analyse(table, frames[heard])
         outputs = self.network.run(frontend.features(table, re, im))
         mask = self._hold(frontend.bin_masks(table, outputs), len(re))
-        parts = frontend.synthesise(table, re, im, mask)
+        parts = np.empty(frames.shape, dtype=np.int64)
+        parts[heard] = frontend.synthesise(table, re, im, mask)
+        parts[~heard] = frontend.turn_down(table, frames[~heard])
         out = np.empty(len(samples), dtype=np.int16)
         for t, part in enumerate(parts):
             self._overlap += part

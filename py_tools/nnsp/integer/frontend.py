@@ -14,6 +14,9 @@ from nnsp.signal.frontend import FrontEnd
 STEP = 1 << 15
 """One squared int16 step in the Q15 energies; the floor of the logarithm."""
 
+BANDS_MAX = 128
+"""NNSP_BANDS_MAX: mel bands whose levels find room on the stack on their way to cepstral coefficients."""
+
 
 @dataclass(frozen=True)
 class IntegerFrontEnd:
@@ -24,6 +27,7 @@ class IntegerFrontEnd:
     twiddle: Array
     band_edge: Array | None
     rising: Array | None
+    dct: Array | None
     mean: Array
     gain: Array
     window_shift: int
@@ -40,7 +44,7 @@ def build(fe: FrontEnd, mean: Array, std: Array) -> IntegerFrontEnd:
     ----------
     fe : FrontEnd
     mean, std : array [features]
-        Of the log2 energies, in units of one int16 step squared.
+        Of the log2 energies, in units of one int16 step squared, or of their cepstrum.
 
     Raises
     ------
@@ -84,22 +88,31 @@ def build(fe: FrontEnd, mean: Array, std: Array) -> IntegerFrontEnd:
         raise UserError(
             f"front end: a window of {fe.window_size} does not fit the 64-bit energies; take 1024 or less"
         )
-    still = np.flatnonzero((np.asarray(std) < 2.0**-10) | (np.abs(mean) >= 63))
+    mfcc = fe.feat_type == "mfcc"
+    if mfcc and fe.bands > BANDS_MAX:
+        raise UserError(
+            f"front end: cepstral coefficients of {fe.bands} mel bands; train with {BANDS_MAX} bands or fewer"
+        )
+    largest = 2047 if mfcc else 63
+    still = np.flatnonzero((np.asarray(std) < 2.0**-10) | (np.abs(mean) >= largest))
     if len(still):
         raise UserError(
             f"front end: feature {still[0]} has mean {mean[still[0]]:.3g} and deviation {std[still[0]]:.3g}; expected "
-            "a mean within 63 and a deviation of 0.001 or more; train on sound that moves in every band"
+            f"a mean within {largest} and a deviation of 0.001 or more; train on sound that moves in every band"
         )
     # The inverse sums at most sqrt(points) times the root of half the energy, and halves at every twiddled stage.
     # One bit is given away, so that the usual mask_shift is 16, the upper half of a product.
     inverse_peak = np.sqrt(points * energy / 2) / 2**stages
     masked_frac = min(spectrum_frac - 1, _fraction_below(inverse_peak))
     output_shift = masked_frac - stages + int(np.log2(points)) - 1
-    band_edge = rising = None
-    if fe.feat_type == "mel":
+    band_edge = rising = dct = None
+    if fe.feat_type != "pspec":
         edges, slope = float_frontend.mel_segments(fe)
         band_edge = np.asarray(edges, dtype=np.uint16)
         rising = np.minimum(arithmetic.round_half_up(slope * 32768), 32767).astype(np.int16)
+    if mfcc:
+        dct = np.minimum(arithmetic.round_half_up(float_frontend.dct_matrix(fe).T * 32768), 32767)
+        dct = np.ascontiguousarray(dct.astype(np.int16))
     angle = 2 * np.pi * twiddle_steps(points) / n
     twiddle = np.stack([np.cos(angle), -np.sin(angle)], axis=1)
     return IntegerFrontEnd(
@@ -108,6 +121,7 @@ def build(fe: FrontEnd, mean: Array, std: Array) -> IntegerFrontEnd:
         twiddle=np.minimum(arithmetic.round_half_up(twiddle * 2.0**31), 2**31 - 1).astype(np.int32),
         band_edge=band_edge,
         rising=rising,
+        dct=dct,
         mean=arithmetic.round_half_up(np.asarray(mean) * 65536).astype(np.int32),
         gain=arithmetic.round_half_up(65536 / np.asarray(std)).astype(np.int32),
         window_shift=15 - (spectrum_frac + stages),
@@ -236,7 +250,7 @@ def stream_features(fe: IntegerFrontEnd, samples: Array) -> Array:
 
 
 def features(fe: IntegerFrontEnd, re: Array, im: Array) -> Array:
-    """Normalised log2 energies, Q12 int16 [frames, features], of a spectrum."""
+    """Normalised log2 energies or their cepstrum, Q12 int16 [frames, features], of a spectrum."""
     power = (re * re + im * im).astype(np.uint64) >> np.uint64(fe.power_shift)
     if fe.band_edge is None or fe.rising is None:
         energy = power << np.uint64(15)
@@ -247,6 +261,8 @@ def features(fe: IntegerFrontEnd, re: Array, im: Array) -> Array:
         sums = [(rising[:, a:b].sum(axis=1), falling[:, a:b].sum(axis=1)) for a, b in pairwise(edges)]
         energy = np.stack([up[0] + down[1] for up, down in pairwise(sums)], axis=1)
     level = arithmetic.log2(np.maximum(energy, np.uint64(STEP))) - (15 << 16)
+    if fe.dct is not None:
+        level = arithmetic.round_shift(level @ fe.dct.T.astype(np.int64), 15)
     product = (level - fe.mean.astype(np.int64)) * fe.gain.astype(np.int64)
     return arithmetic.saturate16(arithmetic.round_shift(product, 32 - arithmetic.FEATURE_FRAC))
 
@@ -294,3 +310,10 @@ def synthesise(fe: IntegerFrontEnd, re: Array, im: Array, mask: Array) -> Array:
     zr, zi = fft(zr[:, order], zi[:, order], twiddle)
     x = np.stack([zi, zr], axis=-1).reshape(len(re), 2 * points)[:, : fe.float_form.window_size]
     return (x * fe.window.astype(np.int64)) >> 16
+
+
+def turn_down(fe: IntegerFrontEnd, frames: Array) -> Array:
+    """As `synthesise` of frames, int16 [frames, window_size], all of whose gains are mask_floor, up to rounding."""
+    windowed = frames.astype(np.int64) * fe.window
+    quiet = 4 * arithmetic.mulhr32(windowed, np.array(fe.mask_floor << (fe.output_shift + 1)))
+    return (quiet * fe.window.astype(np.int64)) >> 16

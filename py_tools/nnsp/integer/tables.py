@@ -23,6 +23,7 @@ GROUP_ROWS, BLOCK_COLS = 4, 8
 ROWS_WORDS, GATES_WORDS = 6, 8
 
 KINDS = {"fc": 0, "lstm": 1, "conv1d": 2}
+FEATURES = {"mel": 0, "pspec": 1, "mfcc": 2}
 ACTIVATIONS = {"linear": 0, "relu6": 1, "tanh": 2, "sigmoid": 3, "softmax": 4}
 
 
@@ -107,19 +108,25 @@ def frontend_checksum(fe: IntegerFrontEnd) -> int:
         form.hop,
         form.fft_size,
         form.feature_count,
-        int(form.feat_type == "pspec"),
+        FEATURES[form.feat_type],
         fe.window_shift,
         fe.power_shift,
         fe.mask_shift,
         fe.output_shift,
         fe.mask_floor,
         form.cut_bins,
+        band_count(form),
     ]
     crc = zlib.crc32(np.array(head, dtype="<u2").tobytes())
-    for part in (fe.window, fe.twiddle, fe.band_edge, fe.rising, fe.mean, fe.gain):
+    for part in (fe.window, fe.twiddle, fe.band_edge, fe.rising, fe.dct, fe.mean, fe.gain):
         if part is not None:
             crc = zlib.crc32(part.tobytes(), crc)
     return crc
+
+
+def band_count(fe: FrontEnd) -> int:
+    """Mel bands of a front end, 0 where its features are bins."""
+    return 0 if fe.feat_type == "pspec" else fe.bands
 
 
 def table_bytes(arch: Arch, fe: FrontEnd) -> int:
@@ -129,8 +136,9 @@ def table_bytes(arch: Arch, fe: FrontEnd) -> int:
 
 def frontend_bytes(fe: FrontEnd) -> int:
     """Bytes of the front end's tables."""
-    bands = 2 * (fe.bands + 2 + fe.bins) if fe.feat_type == "mel" else 0
-    return 2 * fe.window_size + 8 * len(twiddle_steps(fe.fft_size // 2)) + bands + 8 * fe.feature_count
+    bands = 2 * (fe.bands + 2 + fe.bins) if fe.feat_type != "pspec" else 0
+    dct = 2 * fe.coefficients * fe.bands if fe.feat_type == "mfcc" else 0
+    return 2 * fe.window_size + 8 * len(twiddle_steps(fe.fft_size // 2)) + bands + dct + 8 * fe.feature_count
 
 
 def layer_bytes(layer: Layer | IntegerLayer, inputs: int) -> int:
@@ -156,8 +164,25 @@ def state_bytes(arch: Arch) -> int:
 
 def enhancer_state_bytes(arch: Arch, fe: FrontEnd) -> int:
     """nnsp_enhancer_state_bytes of a model."""
-    frontend = sum(-(-n // 8) * 8 for n in (fe.bins * 8, fe.window_size * 4, fe.window_size * 2))
-    return frontend + state_bytes(arch) + 2 * (padded(fe.feature_count) + padded(fe.bins))
+    overlap = -(-fe.window_size * 4 // 8) * 8
+    return classifier_state_bytes(arch, fe) + overlap + 2 * padded(fe.bins)
+
+
+def classifier_state_bytes(arch: Arch, fe: FrontEnd) -> int:
+    """nnsp_classifier_state_bytes of a model."""
+    frontend = sum(-(-n // 8) * 8 for n in (fe.bins * 8, fe.window_size * 2))
+    return frontend + classifier_shared_state_bytes(arch, fe)
+
+
+def classifier_shared_state_bytes(arch: Arch, fe: FrontEnd) -> int:
+    """nnsp_classifier_shared_state_bytes of a model."""
+    return state_bytes(arch) + 2 * padded(fe.feature_count)
+
+
+def model_state_bytes(model: IntegerModel) -> int:
+    """Of its own object, enhancer or classifier."""
+    own = enhancer_state_bytes if model.task == "enhance" else classifier_state_bytes
+    return own(model.network.arch, model.frontend.float_form)
 
 
 def model_files(model: IntegerModel, net_id: int, net_name: str, made: Provenance) -> dict[str, str]:
@@ -196,6 +221,8 @@ def model_files(model: IntegerModel, net_id: int, net_name: str, made: Provenanc
         f'#error "{stem} is of table format {TABLE_VERSION}, the library of another: convert the network again"\n'
         "#endif\n"
     )
+    shared = classifier_shared_state_bytes(model.network.arch, form)
+    shared_line = f"#define {upper}_SHARED_STATE_BYTES {shared}\n" if model.task == "classify" else ""
     header = (
         f'{head}\n#ifndef DEF_{upper}_H\n#define DEF_{upper}_H\n\n#include "nnsp_table.h"\n\n{stale}\n'
         f"#define {upper}_ID {net_id}\n"
@@ -203,7 +230,13 @@ def model_files(model: IntegerModel, net_id: int, net_name: str, made: Provenanc
         f'#define {upper}_ARCH "{model.network.arch.name}"\n'
         f"#define {upper}_RATE {form.rate}\n"
         f"#define {upper}_HOP {form.hop}\n"
-        f"#define {upper}_STATE_BYTES {enhancer_state_bytes(model.network.arch, form)}\n"
+        f"#define {upper}_WINDOW {form.window_size}\n"
+        f"#define {upper}_FFT {form.fft_size}\n"
+        f"#define {upper}_TASK NNSP_{model.task.upper()}\n"
+        f"#define {upper}_LABELS {len(model.labels)}\n"
+        f"#define {upper}_LABEL_BYTES {sum(len(label.encode()) + 1 for label in model.labels)}\n"
+        f"#define {upper}_STATE_BYTES {model_state_bytes(model)}\n"
+        f"{shared_line}"
         f"#define {upper}_CHECKSUM 0x{network_checksum(model.network):08X}u\n\n"
         f"extern const nnsp_model {symbol};\n\n#endif\n"
     )
@@ -249,18 +282,21 @@ def _frontend(fe: IntegerFrontEnd) -> Iterator[str]:
     form = fe.float_form
     yield _array("int16_t", "window", fe.window)
     yield _array("int32_t", "twiddle", fe.twiddle)
-    bands = "0, 0"
+    bands, dct = "0, 0", "0"
     if fe.band_edge is not None and fe.rising is not None:
         yield _array("uint16_t", "band_edge", fe.band_edge)
         yield _array("int16_t", "rising", fe.rising)
         bands = "band_edge, rising"
+    if fe.dct is not None:
+        yield _array("int16_t", "dct", fe.dct)
+        dct = "dct"
     yield _array("int32_t", "mean", fe.mean)
     yield _array("int32_t", "gain", fe.gain)
-    sizes = (form.rate, form.window_size, form.hop, form.fft_size, form.feature_count)
+    sizes = (form.rate, form.window_size, form.hop, form.fft_size, form.feature_count, band_count(form))
     gains = (fe.mask_floor, form.cut_bins)
     shifts = (fe.window_shift, fe.power_shift, fe.mask_shift, fe.output_shift)
     yield (
-        f"static const nnsp_frontend_table frontend = {{\n    window, twiddle, {bands}, mean, gain,\n"
+        f"static const nnsp_frontend_table frontend = {{\n    window, twiddle, {bands}, {dct}, mean, gain,\n"
         f"    {', '.join(map(str, sizes + gains))},\n    NNSP_{form.feat_type.upper()}, {', '.join(map(str, shifts))}, "
         f"0x{frontend_checksum(fe):08X}u}};\n"
     )
