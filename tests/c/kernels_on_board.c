@@ -32,7 +32,8 @@ enum {
     OVERLAP_ADD,
     LOG2,
     FEATURES,
-    ENHANCER
+    ENHANCER,
+    CLASSIFIER
 };
 
 #define GUARD_BYTES 16u
@@ -249,25 +250,58 @@ static void features(const uint32_t *a)
     give(out, n * sizeof *out);
 }
 
-/* number of the model, samples; samples */
-static void enhance(const uint32_t *a)
-{
 #define STATE(symbol, bytes, arch) uint64_t symbol[(bytes + 7) / 8];
 #define MODEL(symbol, bytes, arch) &symbol,
-    static union { MODELS(STATE) } state;
-    static const nnsp_model *const models[] = {MODELS(MODEL)};
+static union { MODELS(STATE) } state;
+static const nnsp_model *const models[] = {MODELS(MODEL)};
+
+/* number of the model, samples, hops between changes to skipping and back (0: none is skipped); samples */
+static void enhance(const uint32_t *a)
+{
     static nnsp_enhancer enhancer;
     const nnsp_model *model = models[a[0]];
     int16_t *x = take(a[1] * sizeof *x, 2);
     if (nnsp_enhancer_init(&enhancer, model, &state, model->state_bytes) != NNSP_OK) {
         leave(5);
     }
-    for (uint32_t i = 0; i < a[1]; i += model->frontend->hop) {
-        if (nnsp_enhancer_process(&enhancer, x + i, x + i) != NNSP_OK) {
+    const uint32_t hop = model->frontend->hop;
+    for (uint32_t i = 0; i < a[1]; i += hop) {
+        if (a[2] > 0 && i / hop / a[2] % 2 == 1) {
+            nnsp_enhancer_analyse(&enhancer, x + i);
+            nnsp_enhancer_skip(&enhancer, x + i);
+        } else if (nnsp_enhancer_process(&enhancer, x + i, x + i) != NNSP_OK) {
             leave(6);
         }
     }
     give(x, a[1] * sizeof *x);
+}
+
+/* number of the model, samples, outputs; samples. Each output is its scores and what the detector makes of them. */
+static void classify(const uint32_t *a)
+{
+    static nnsp_classifier classifier;
+    static nnsp_detector detector;
+    static int32_t smoothed[16];
+    const nnsp_model *model = models[a[0]];
+    const size_t width = model->label_count + (size_t)1;
+    int16_t *x = take(a[1] * sizeof *x, 2), *out = room(a[2] * width * sizeof *out, 2), *to = out;
+    if (nnsp_classifier_init(&classifier, model, &state, model->state_bytes) != NNSP_OK || width > 16 ||
+        nnsp_detector_init(&detector, model, smoothed) != NNSP_OK) {
+        leave(5);
+    }
+    for (uint32_t i = 0; i < a[1]; i += model->frontend->hop) {
+        int16_t scores[16];
+        const nnsp_status status = nnsp_classifier_process(&classifier, x + i, scores);
+        if (status < NNSP_OK || (status == NNSP_OK && to == out + a[2] * width)) {
+            leave(6);
+        }
+        if (status == NNSP_OK) {
+            memcpy(to, scores, model->label_count * sizeof *to);
+            to[model->label_count] = (int16_t)nnsp_detector_step(&detector, scores);
+            to += width;
+        }
+    }
+    give(out, a[2] * width * sizeof *out);
 }
 
 static void run(const header *h)
@@ -294,6 +328,7 @@ static void run(const header *h)
     case LOG2: log2_of_each(a); break;
     case FEATURES: features(a); break;
     case ENHANCER: enhance(a); break;
+    case CLASSIFIER: classify(a); break;
     default: leave(7);
     }
 }

@@ -1,6 +1,7 @@
 """The kernels of every target equal the portable C to the bit, on any size, address and value that kernels.h allows."""
 
 import importlib
+import re
 import struct
 import subprocess
 from collections.abc import Iterable, Iterator
@@ -11,10 +12,12 @@ import numpy as np
 import pytest
 
 from board_doubles import ROOT
-from measure import build, linked_sections, run_image
-from networks import random_weights
+from measure import build, run_image
+from networks import classifier, random_weights
 from nnsp.device.boards import MACHINES
 from nnsp.integer import frontend, quantization, tables
+from nnsp.integer.classifier import IntegerClassifier
+from nnsp.integer.detector import DetectorTable, IntegerDetector
 from nnsp.integer.enhancer import IntegerEnhancer
 from nnsp.integer.model import IntegerModel
 from nnsp.network.arch import Arch, Layer
@@ -46,7 +49,8 @@ BATCH_BYTES = 1 << 20
     LOG2,
     FEATURES,
     ENHANCER,
-) = range(19)
+    CLASSIFIER,
+) = range(20)
 """As in kernels_on_board.c, which says what each takes."""
 
 INT16_EXTREMES = np.array([-32768, -32767, -1, 0, 1, 32767], dtype=np.int16)
@@ -485,8 +489,40 @@ NETWORKS = {
 """A front end and layers each: odd widths, strides, every activation, masks of bins and of bands, transforms of even
 and odd powers of two."""
 
+SMALL_MFCC = replace(SMALL, feat_type="mfcc", coefficients=13)
+LAST = Layer("lstm", 6, "tanh", returns_last=True)
+CLASSIFIERS = {
+    "words": (
+        SMALL,
+        (Layer("lstm", 9, "tanh"), Layer("fc", 5, "softmax")),
+        DetectorTable("event", 1, 2, 5000),
+        0,
+    ),
+    "voice": (
+        SMALL_MFCC,
+        (Layer("conv1d", 7, "relu6", 3, 2), Layer("fc", 1, "sigmoid")),
+        DetectorTable("state", 2, 3, 14000),
+        0,
+    ),
+    "clips": (
+        replace(SMALL_MFCC, bands=33, coefficients=33),
+        (Layer("conv1d", 8, "tanh", 2, 3), LAST, Layer("fc", 7, "relu6"), Layer("fc", 12, "softmax")),
+        DetectorTable("event", 0, 1, 3000),
+        9,
+    ),
+    "loud_clips": (
+        FrontEnd(window_size=1024, hop=256, fft_size=1024, feat_type="mfcc", bands=128),
+        (LAST, Layer("fc", 3, "sigmoid")),
+        DetectorTable("event", 7, 1, 0),
+        7,
+    ),
+}
+"""A front end, layers, detector and frames of a clip each: mel and cepstrum, softmax and sigmoid, strides and clips."""
+
 
 def network_model(number: int, name: str) -> IntegerModel:
+    if name in CLASSIFIERS:
+        return classifier(*CLASSIFIERS[name], number, name)
     fe, layers = NETWORKS[name]
     arch = Arch(name, fe.feature_count, 0.0, layers)
     rng = np.random.default_rng(number)
@@ -503,8 +539,19 @@ def network_cases(models: list[IntegerModel]) -> Iterator[tuple[Case, np.ndarray
         loud = rng.integers(-32768, 32768, samples)
         full = np.where(np.arange(samples) // 8 % 2, -32768, 32767)
         x = np.concatenate([loud, loud // 256, full]).astype(np.int16)
-        case = Case(f"network {model.network.arch.name}", ENHANCER, (number, len(x)), (x,), (2 * len(x),))
-        yield case, IntegerEnhancer(model).process(x)
+        name = model.network.arch.name
+        if model.detector:
+            scores = IntegerClassifier(model).process(x)
+            decisions = IntegerDetector(model.detector, len(model.labels)).process(scores)
+            wanted = np.concatenate([scores, decisions[:, None].astype(np.int16)], axis=1).ravel()
+            assert 0 < np.count_nonzero(decisions) < len(decisions), name
+            arguments = (number, len(x), len(scores))
+            yield Case(f"classifier {name}", CLASSIFIER, arguments, (x,), (wanted.nbytes,)), wanted
+            continue
+        for skip in (0, 3):
+            active = np.arange(36) // skip % 2 == 0 if skip else None
+            case = Case(f"network {name} {skip}", ENHANCER, (number, len(x), skip), (x,), (2 * len(x),))
+            yield case, IntegerEnhancer(model).process(x, active)
 
 
 # Builds and runs.
@@ -557,7 +604,7 @@ def compiled(compiler: str, output: Path, *options: str | Path) -> Path:
 
 @pytest.fixture(scope="module")
 def models() -> list[IntegerModel]:
-    return [network_model(number, name) for number, name in enumerate(NETWORKS)]
+    return [network_model(number, name) for number, name in enumerate([*NETWORKS, *CLASSIFIERS])]
 
 
 @pytest.fixture(scope="module")
@@ -597,9 +644,11 @@ def board(
 
     name = request.param
     folder, target = tmp_path_factory.mktemp(name), importlib.import_module(f"target_{name}")
-    linked = linked_sections(build(name, portable=False).with_suffix(".map").read_text())
+    loaded = re.findall(
+        r"^LOAD (\S+\.o)$", build(name, portable=False).with_suffix(".map").read_text(), re.MULTILINE
+    )
     parts = ("nnsp_lib", "firmware/boards")
-    objects = sorted({ROOT / each.object for each in linked if any(part in each.object for part in parts)})
+    objects = sorted({ROOT / path for path in loaded if any(part in path for part in parts)})
     options = [*target.MACHINE, *cortex_m.FLAGS, *INCLUDE, f"-I{tables_folder}"]
     for source in [*sorted(tables_folder.glob("*.c")), SOURCE]:
         objects.append(compiled("arm-none-eabi-gcc", folder / f"{source.stem}.o", "-c", *options, source))
@@ -660,11 +709,11 @@ def test_a_planted_fault_is_seen(
 
 
 def test_random_networks(board: Program, host: Program, models: list[IntegerModel]) -> None:
-    """Generated tables compiled for each target, whole enhancers, against NumPy."""
+    """Generated tables compiled for each target, whole enhancers and classifiers, against NumPy."""
     pairs = list(network_cases(models))
     cases = [case for case, _ in pairs]
     for program in (host, board):
         for (case, wanted), result in zip(pairs, program.run(cases), strict=True):
             given = np.frombuffer(result[GUARDS // 2 : -GUARDS // 2], dtype=np.int16)
             np.testing.assert_array_equal(given, wanted, err_msg=f"{program.target}: {case.label}")
-    assert len(cases) == len(NETWORKS)
+    assert len(cases) == 2 * len(NETWORKS) + len(CLASSIFIERS)
