@@ -75,6 +75,37 @@ def test_random_networks_go_round(net: Arch) -> None:
     assert arch.parse(arch.to_text(net), net.name) == net
 
 
+@pytest.mark.parametrize(
+    ("name", "parameters"), [("rec_lstm", 103_717), ("rec_lstm_deep", 113_342), ("rec_lstm_mfcc", 81_299)]
+)
+def test_recognisers(name: str, parameters: int) -> None:
+    net = arch.load(NN_ARCH / f"def_{name}.txt")
+    assert (net.parameters, net.clip_frames) == (parameters, 128)
+    arch.check_scores(net, 5)
+
+
+def test_layers_behind_a_clip_run_once_in_it() -> None:
+    net = arch.parse(CLIP, "net.txt")
+    assert net.layers[1] == Layer("lstm", 5, "tanh", returns_last=True)
+    assert net.layer_macs_per_frame == (2 * 4 * 6 / 2, 4 * 5 * (6 + 5) / 2, 5 * 3 / 10)
+    assert "6 -> 5 last" in arch.summary(net)
+
+
+CLIP = """\
+input_neurons 4
+clip_frames 10
+layer_type conv1d
+num_filters 6
+kernel_size 2
+strides 2
+activation tanh
+layer_type lstm
+layer_neurons 5
+returns last
+layer_type fc
+layer_neurons 3
+activation softmax
+"""
 HEAD = "input_neurons 4\ndropprob 0\n"
 FC = "layer_type fc\nlayer_neurons 3\nactivation tanh\n"
 CONV1D = "layer_type conv1d\nnum_filters 3\nkernel_size 2\nactivation tanh\n"
@@ -91,7 +122,7 @@ CONV1D = "layer_type conv1d\nnum_filters 3\nkernel_size 2\nactivation tanh\n"
         (HEAD + FC.replace("fc", "gru"), "net.txt:3: unknown layer_type 'gru'; expected fc, lstm, conv1d"),
         (
             HEAD + FC.replace("tanh", "gelu"),
-            "net.txt:5: unknown activation 'gelu'; expected relu6, tanh, sigmoid, linear",
+            "net.txt:5: unknown activation 'gelu'; expected relu6, tanh, sigmoid, linear, softmax",
         ),
         (
             HEAD + "layer_type lstm\nlayer_neurons 3\nactivation relu6\n",
@@ -122,6 +153,20 @@ CONV1D = "layer_type conv1d\nnum_filters 3\nkernel_size 2\nactivation tanh\n"
         (HEAD + FC + "dropprob nan\n", "net.txt:6: dropprob nan; expected a number"),
         (HEAD + "layer_type\n", "net.txt:3: expected a key and a value, not 'layer_type'"),
         (HEAD + "layer_type fc 3\n", "net.txt:3: expected a key and a value, not 'layer_type fc 3'"),
+        (CLIP.replace("10", "0"), "net.txt:2: clip_frames 0; expected a whole number from 1 to 65535"),
+        (CLIP.replace("10", "9"), "net.txt:2: clip_frames 9; expected a multiple of the strides, 2"),
+        (CLIP.replace("last", "all"), "net.txt:2: clip_frames without an lstm that says 'returns last'"),
+        (CLIP.replace("last", "first"), "net.txt:10: unknown returns 'first'; expected all, last"),
+        (
+            CLIP.replace("clip_frames", "dropprob 0 #"),
+            "net.txt:10: 'returns last' without a clip; expected a line",
+        ),
+        (CLIP + "returns last\n", "net.txt:14: returns is out of place in layer_type fc"),
+        (CLIP + "clip_frames 5\n", "net.txt:14: clip_frames is out of place in layer_type fc"),
+        (CLIP + "layer_type lstm\nlayer_neurons 3\nreturns last\n", "net.txt:14: lstm behind 'returns last'"),
+        (CLIP + CONV1D, "net.txt:14: conv1d behind 'returns last'; expected fc, one frame is left of a clip"),
+        (CLIP + FC, "net.txt:13: softmax in the middle; expected in the last layer"),
+        (HEAD + CONV1D.replace("tanh", "softmax"), "net.txt:6: softmax in a conv1d; expected in an fc only"),
     ],
 )
 def test_refused_text(text: str, message: str) -> None:
@@ -145,6 +190,26 @@ def test_masks_of_power_spectra_are_per_bin() -> None:
         ):
             arch.check_enhancer(Arch("wrong", fe.feature_count, 0.0, (Layer("fc", units, "sigmoid"),)), fe)
     arch.check_enhancer(Arch("bands", 72, 0.0, (Layer("fc", 72, "sigmoid"),)), FrontEnd())
+
+
+def test_enhancers_need_a_gain_in_every_frame() -> None:
+    clip = (Layer("lstm", 5, "tanh", returns_last=True), Layer("fc", 72, "sigmoid"))
+    with pytest.raises(
+        UserError, match="wrong: clip_frames gives one output a clip, an enhancer needs a gain"
+    ):
+        arch.check_enhancer(Arch("wrong", 72, 0.0, clip, clip_frames=10), FrontEnd())
+
+
+@pytest.mark.parametrize(
+    "last", [Layer("fc", 4, "softmax"), Layer("fc", 5, "tanh"), Layer("conv1d", 5, "sigmoid")]
+)
+def test_classifiers_need_a_score_for_every_label(last: Layer) -> None:
+    with pytest.raises(
+        UserError, match="wrong: the last layer must be an fc of 5 softmax or sigmoid neurons"
+    ):
+        arch.check_classifier(Arch("wrong", 72, 0.0, (last,)), FrontEnd(), 5)
+    with pytest.raises(UserError, match="wrong: input_neurons 71, but --feat_type=mel gives 72 features"):
+        arch.check_classifier(Arch("wrong", 71, 0.0, (Layer("fc", 5, "softmax"),)), FrontEnd(), 5)
 
 
 def test_refused_files(tmp_path: Path) -> None:

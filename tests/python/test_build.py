@@ -8,15 +8,15 @@ import pytest
 from keras import ops
 
 from networks import ACTIVATIONS, frames
-from nnsp.integer import quantization
+from nnsp.integer import calibration, quantization
 from nnsp.integer.reference import ReferenceNetwork
 from nnsp.network.arch import Arch, Layer
 from nnsp.network.build import Network, build, float_weights
 
 
-def network(*layers: Layer, inputs: int = 7, seed: int = 4) -> Network:
+def network(*layers: Layer, inputs: int = 7, seed: int = 4, clip_frames: int = 0) -> Network:
     """An untrained network whose biases are not zero."""
-    model = build(Arch("test", inputs, 0.0, layers), seed)
+    model = build(Arch("test", inputs, 0.0, layers, clip_frames), seed)
     rng = np.random.default_rng(seed)
     for block in model.blocks:
         block.bias.assign(ops.convert_to_numpy(block.bias) + rng.normal(0, 0.3, block.bias.shape))
@@ -38,7 +38,7 @@ def noise(*shape: int) -> np.ndarray:
 
 def keras_layer(layer: Layer) -> keras.layers.Layer:
     if layer.kind == "lstm":
-        return keras.layers.LSTM(layer.units, return_sequences=True)
+        return keras.layers.LSTM(layer.units, return_sequences=not layer.returns_last)
     if layer.kind == "conv1d":
         return keras.layers.Conv1D(
             layer.units, layer.kernel_size, layer.strides, padding="causal", activation=layer.activation
@@ -53,7 +53,7 @@ def keras_layer(layer: Layer) -> keras.layers.Layer:
         Layer("conv1d", 5, "tanh", kernel_size=4),
         Layer("conv1d", 5, "sigmoid", kernel_size=4, strides=3),
         Layer("conv1d", 5, "relu6", kernel_size=1),
-        *(Layer("fc", 5, activation) for activation in ACTIVATIONS),
+        *(Layer("fc", 5, activation) for activation in (*ACTIVATIONS, "softmax")),
     ],
     ids=lambda layer: f"{layer.kind}-{layer.activation}-{layer.kernel_size}-{layer.strides}",
 )
@@ -85,6 +85,39 @@ def test_pieces_equal_the_whole(quantized: bool) -> None:
     assert np.ptp(whole) > 0.1
 
 
+CLIP = (
+    Layer("conv1d", 6, "relu6", kernel_size=3, strides=2),
+    Layer("lstm", 8, "tanh"),
+    Layer("conv1d", 5, "tanh", kernel_size=4, strides=3),
+    Layer("lstm", 4, "tanh", returns_last=True),
+    Layer("fc", 6, "tanh"),
+    Layer("fc", 3, "softmax"),
+)
+
+
+@pytest.mark.parametrize("quantized", [False, True])
+def test_clips_in_any_pieces(quantized: bool) -> None:
+    """Whole clips, parts of one and pieces across their borders: each clip is heard as alone."""
+    model, x = network(*CLIP, clip_frames=18), noise(2, 36, 7)
+    whole = run(model, x, quantized)
+    for pieces in (2, 3, 6):
+        np.testing.assert_allclose(run(model, x, quantized, pieces), whole, atol=1e-6)
+    alone = run(model, x[:, 18:], quantized)
+    np.testing.assert_allclose(whole[:, 18:], alone, atol=1e-6)
+    assert np.ptp(alone[:, -1], axis=0).min() > 1e-3
+    expected = [calibration.float_activations(model.arch, float_weights(model), row)[-1] for row in x]
+    np.testing.assert_allclose(whole[:, 17::18], expected, atol=2e-3 if quantized else 1e-6)
+
+
+def test_a_clip_equals_that_of_keras() -> None:
+    layers = Layer("lstm", 6, "tanh"), Layer("lstm", 5, "tanh", returns_last=True), Layer("fc", 3, "softmax")
+    model, x = network(*layers, clip_frames=24), noise(2, 24, 7)
+    peer = keras.Sequential([keras.Input((24, 7)), *map(keras_layer, layers)])
+    for layer, weights in zip(peer.layers, float_weights(model), strict=True):
+        layer.set_weights(list(weights.values()))
+    np.testing.assert_allclose(run(model, x)[:, -1], ops.convert_to_numpy(peer(x)), atol=1e-5)
+
+
 def test_output_stands_between_strides() -> None:
     y = run(network(*LAYERS), noise(1, 36, 7))
     assert y.shape == (1, 36, 6)
@@ -98,18 +131,21 @@ def test_output_stands_between_strides() -> None:
         (Layer("fc", 12, "relu6"), Layer("fc", 10, "tanh"), Layer("fc", 8, "sigmoid")),
         (Layer("conv1d", 12, "tanh", kernel_size=5), Layer("lstm", 10, "tanh"), Layer("fc", 8, "sigmoid")),
         tuple(layer for layer in LAYERS if layer.activation != "linear"),
+        CLIP,
     ],
-    ids=["fc", "conv1d-lstm-fc", "strides"],
+    ids=["fc", "conv1d-lstm-fc", "strides", "clip"],
 )
 def test_quantised_equals_the_integers(layers: tuple[Layer, ...]) -> None:
     """Training must see what the tables will do: the difference is the table of tanh, 2^-14, not the weights."""
-    model = network(*layers)
+    clip = 6 if layers is CLIP else 0
+    model = network(*layers, clip_frames=clip)
     x = frames(2, 120, 7, "noise")
+    ends = slice(clip - 1, None, clip) if clip else slice(0, None, model.arch.stride)
     integers = quantization.quantize(model.arch, float_weights(model))
     expected = ReferenceNetwork(integers).run(x) / 2.0**15
     features = (x / 2.0**12).astype(np.float32)[None]
-    found = run(model, features, quantized=True)[0, :: model.arch.stride]
-    plain = run(model, features)[0, :: model.arch.stride]
+    found = run(model, features, quantized=True)[0, ends]
+    plain = run(model, features)[0, ends]
     error, without = (np.sqrt(np.mean((y - expected) ** 2)) for y in (found, plain))
     assert error < 2.0**-13
     assert without > 4 * error

@@ -28,7 +28,8 @@ def _activate(activation: str, x: Any, quantized: bool) -> Any:
         return x
     if quantized:
         x = fake_quantise(x, arithmetic.PREACTIVATION_FRAC[activation])
-    y = {"tanh": ops.tanh, "sigmoid": ops.sigmoid, "relu6": ops.relu6}[activation](x)
+    functions = {"tanh": ops.tanh, "sigmoid": ops.sigmoid, "relu6": ops.relu6, "softmax": ops.softmax}
+    y = functions[activation](x)
     return fake_quantise(y, arithmetic.OUTPUT_FRAC[activation]) if quantized else y
 
 
@@ -74,7 +75,9 @@ class StreamingLayer(keras.layers.Layer):
             return (ops.zeros((batch, self.spec.kernel_size - 1, self.inputs)),)
         return ()
 
-    def step(self, x: Any, state: tuple[Any, ...], quantized: bool) -> tuple[Any, tuple[Any, ...]]:
+    def step(
+        self, x: Any, state: tuple[Any, ...], quantized: bool, place: Any = None
+    ) -> tuple[Any, tuple[Any, ...]]:
         """Run some frames.
 
         Parameters
@@ -85,6 +88,8 @@ class StreamingLayer(keras.layers.Layer):
             Of `zero_state` or the step before.
         quantized : bool
             With fake-quantised weights and activations.
+        place : int [batch, time], optional
+            How many frames of its clip are before each frame: they are all it sees of the past.
 
         Returns
         -------
@@ -93,20 +98,38 @@ class StreamingLayer(keras.layers.Layer):
         """
         kernel, recurrent, bias = self._weights(quantized)
         if self.spec.kind == "lstm":
-            return self._lstm(x, state, kernel, recurrent, bias, quantized)
+            return self._lstm(x, state, kernel, recurrent, bias, quantized, place)
         if self.spec.kind == "conv1d":
+            older, time = self.spec.kernel_size - 1, x.shape[1]
             x = ops.concatenate([state[0], x], axis=1)
-            state = (x[:, x.shape[1] - (self.spec.kernel_size - 1) :],)
-            y = ops.conv(x, kernel, strides=self.spec.strides, padding="valid")
+            state = (x[:, x.shape[1] - older :],)
+            if place is None:
+                y = ops.conv(x, kernel, strides=self.spec.strides, padding="valid")
+            else:
+                taps = [
+                    ops.where(place[..., None] >= older - k, x[:, k : k + time], 0.0)[:, :: self.spec.strides]
+                    for k in range(older + 1)
+                ]
+                y = sum(ops.matmul(tap, kernel[k]) for k, tap in enumerate(taps))
         else:
             y = ops.matmul(x, kernel)
         return _activate(self.spec.activation, y + bias, quantized), state
 
     def _lstm(
-        self, x: Any, state: tuple[Any, ...], kernel: Any, recurrent: Any, bias: Any, quantized: bool
+        self,
+        x: Any,
+        state: tuple[Any, ...],
+        kernel: Any,
+        recurrent: Any,
+        bias: Any,
+        quantized: bool,
+        place: Any,
     ) -> tuple[Any, tuple[Any, ...]]:
-        def one_frame(carry: Any, from_x: Any) -> Any:
+        def one_frame(carry: Any, frame: Any) -> Any:
             h, c = carry
+            from_x, *remembers = frame
+            if remembers:
+                h, c = h * remembers[0], c * remembers[0]
             i, f, g, o = ops.split(from_x + ops.matmul(h, recurrent), 4, axis=-1)
             i, f, o = (_activate("sigmoid", gate, quantized) for gate in (i, f, o))
             c = f * c + i * _activate("tanh", g, quantized)
@@ -116,8 +139,10 @@ class StreamingLayer(keras.layers.Layer):
             return (h, c), (h, c)
 
         # One product for all frames; only h's own product has to wait for the frame before.
-        from_x = ops.transpose(ops.matmul(x, kernel) + bias, (1, 0, 2))
-        state, (h, _) = ops.scan(one_frame, state, from_x)
+        frames = [ops.transpose(ops.matmul(x, kernel) + bias, (1, 0, 2))]
+        if place is not None:
+            frames.append(ops.cast(ops.transpose(place)[..., None] > 0, x.dtype))
+        state, (h, _) = ops.scan(one_frame, state, tuple(frames))
         return ops.transpose(h, (1, 0, 2)), state
 
     def _weights(self, quantized: bool) -> tuple[Any, Any, Any]:
@@ -163,8 +188,9 @@ class Network(keras.Model):
         self.built = True
 
     def zero_state(self, batch: int) -> list[tuple[Any, ...]]:
-        """State of a stream before its first frame."""
-        return [block.zero_state(batch) for block in self.blocks]
+        """State of a stream before its first frame; behind that of the layers, how many frames of a clip have come."""
+        place = [(ops.zeros((batch,), "int32"),)] if self.arch.clip_frames else []
+        return [block.zero_state(batch) for block in self.blocks] + place
 
     def step(
         self,
@@ -189,9 +215,14 @@ class Network(keras.Model):
         Returns
         -------
         outputs : float [batch, time, units of the last layer]
-            Behind strides, each output stands until the next.
+            Behind strides, each output stands until the next. A network with clips gives in every frame what it
+            would give if the clip ended there: that of the clip is the last.
         state : list
         """
+        place, clip = None, self.arch.clip_frames
+        if clip:
+            came = state[-1][0]
+            place = (came[:, None] + ops.arange(features.shape[1], dtype="int32")) % clip
 
         def drop(x: Any, probability: float) -> Any:
             return keras.random.dropout(x, probability, seed=dropout) if dropout and probability else x
@@ -199,10 +230,14 @@ class Network(keras.Model):
         x = fake_quantise(features, arithmetic.FEATURE_FRAC) if quantized else features
         x = drop(x, self.arch.dropprob)
         after = []
-        for block, before in zip(self.blocks, state, strict=True):
-            x, new = block.step(x, before, quantized)
+        for block, before in zip(self.blocks, state, strict=not clip):
+            x, new = block.step(x, before, quantized, place)
             x = drop(x, block.spec.dropprob)
             after.append(new)
+            if clip:
+                place = place[:, :: block.spec.strides] // block.spec.strides
+        if clip:
+            after.append(((came + features.shape[1]) % clip,))
         return (x if self.arch.stride == 1 else ops.repeat(x, self.arch.stride, axis=1)), after
 
 
