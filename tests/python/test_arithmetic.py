@@ -36,6 +36,37 @@ def test_activation_error(ours: Function, exact: Function, frac: int, kernel: st
     np.testing.assert_array_equal(c_activation(kernel), y)
 
 
+@pytest.mark.parametrize("units", [1, 2, 5, 11, 33, 128])
+def test_softmax_error(units: int) -> None:
+    """Against the exact softmax of the same integers: what small shares lose in Q16 adds up with the units."""
+    rng = np.random.default_rng(units)
+    drawn = rng.normal(0, 2048, (4000, units)) * 10 ** rng.uniform(-1, 1.5, (4000, 1))
+    alone = np.zeros((len(EVERY_INT16[::8]), units))
+    alone[:, 0] = EVERY_INT16[::8]
+    x = np.clip(np.concatenate([drawn, alone]), -32768, 32767).astype(np.int16)
+    y = arithmetic.softmax(x)
+    exact = np.exp((x - x.max(axis=1, keepdims=True).astype(float)) / 2048)
+    exact /= exact.sum(axis=1, keepdims=True)
+    error = np.abs(y / 2**15 - exact).max()
+    print(f"softmax of {units}: largest error {error:.3g} = 2^{np.log2(error):.2f}")
+    assert error <= 2**-15 + units * 2**-17
+    assert y.min() >= 0
+    library = clib.library()
+    some = x[::4].copy()
+    for row in some:
+        library.lib.nnsp_softmax_s16(library.ffi.from_buffer("int16_t[]", row), units)
+    np.testing.assert_array_equal(some, y[::4])
+
+
+def test_softmax_of_the_most_units_does_not_overflow() -> None:
+    library = clib.library(checked=True)
+    x = np.full(16383, 32767, dtype=np.int16)
+    y = x.copy()
+    library.lib.nnsp_softmax_s16(library.ffi.from_buffer("int16_t[]", y), len(y))
+    np.testing.assert_array_equal(y, arithmetic.softmax(x))
+    assert set(y) == {2}
+
+
 def test_log2_error() -> None:
     library = clib.library()
     rng = np.random.default_rng(1)

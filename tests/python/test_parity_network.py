@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from networks import frames, integer_networks, random_weights
 from nnsp.errors import UserError
-from nnsp.integer import clib, quantization
+from nnsp.integer import calibration, clib, quantization, tables
 from nnsp.integer.clib import CNetwork
 from nnsp.integer.quantization import IntegerNetwork
 from nnsp.integer.reference import ReferenceNetwork
@@ -87,6 +87,70 @@ def test_save_and_restore(network: IntegerNetwork) -> None:
     np.testing.assert_array_equal(stream.run(x[:10]), ReferenceNetwork(network).run(x[:10]))
 
 
+CLIP = Arch(
+    "clip",
+    10,
+    0.0,
+    (
+        Layer("conv1d", 12, "tanh", 3, strides=3),
+        Layer("lstm", 9, "tanh"),
+        Layer("lstm", 7, "tanh", returns_last=True),
+        Layer("fc", 6, "relu6"),
+        Layer("fc", 5, "softmax"),
+    ),
+    clip_frames=12,
+)
+
+
+@pytest.fixture
+def clip_network() -> IntegerNetwork:
+    return quantization.quantize(CLIP, random_weights(CLIP, 3, 0.9))
+
+
+def test_every_clip_starts_from_silence(clip_network: IntegerNetwork) -> None:
+    x = frames(5, 3 * 12 + 4, 10, "usual")
+    ours = CNetwork(clip_network)
+    alone = [CNetwork(clip_network).run(clip) for clip in np.split(x[:36], 3)]
+    np.testing.assert_array_equal(ours.run(x), np.concatenate(alone))
+    assert len({row.tobytes() for row in np.concatenate(alone)}) == 3
+
+
+def test_the_output_comes_with_the_last_frame(clip_network: IntegerNetwork) -> None:
+    """Strides of 3 skip that frame; the output waits for it all the same."""
+    x = frames(5, 24, 10, "usual")
+    for stream in (CNetwork(clip_network), ReferenceNetwork(clip_network)):
+        given = [len(stream.run(frame[None])) for frame in x]
+        assert given == [int(t % 12 == 11) for t in range(24)]
+
+
+def test_save_and_restore_within_a_clip(clip_network: IntegerNetwork) -> None:
+    stream = CNetwork(clip_network)
+    x = frames(4, 40, 10, "usual")
+    stream.run(x[:17])
+    saved = stream.save()
+    rest = stream.run(x[17:])
+    stream.run(x[:5])
+    stream.restore(saved)
+    np.testing.assert_array_equal(stream.run(x[17:]), rest)
+    np.testing.assert_array_equal(rest, ReferenceNetwork(clip_network).run(x)[1:])
+    stream.reset()
+    np.testing.assert_array_equal(stream.run(x[:12]), ReferenceNetwork(clip_network).run(x[:12]))
+
+
+def test_state_bytes_are_those_of_c(clip_network: IntegerNetwork, network: IntegerNetwork) -> None:
+    for each in (clip_network, network):
+        assert CNetwork(each).state_bytes == tables.state_bytes(each.arch)
+
+
+def test_calibration_wants_a_whole_clip() -> None:
+    weights = random_weights(CLIP, 3, 0.5)
+    with pytest.raises(UserError, match="clip: 11 frames to calibrate on, but a clip of this network has 12"):
+        calibration.calibrate(CLIP, weights, frames(1, 11, 10, "usual"))
+    _, report = calibration.calibrate(CLIP, weights, frames(1, 30, 10, "usual"))
+    assert [layer.outputs for layer in report] == [8 * 12, 8 * 9, 2 * 7, 2 * 6, 2 * 5]
+    assert min(layer.sqnr_db for layer in report) > 20
+
+
 def test_overflowing_row_is_refused_with_its_layer_and_row() -> None:
     with pytest.raises(UserError, match=r"layer 4 \(fc\) row 1: the accumulator could reach"):
         quantization.prove("layer 4 (fc)", np.array([[1, 2], [127, 127]]), np.array([0, 2**31 - 1]))
@@ -104,22 +168,49 @@ class TestTablesThatLie:
     """nnsp_net_init refuses what step could not survive."""
 
     @pytest.mark.parametrize(
-        ("field", "value", "sentence"),
+        ("layer", "field", "value", "sentence"),
         [
-            ("kind", 9, "out of range"),
-            ("shift", 0, "out of range"),
-            ("units", 0, "out of range"),
-            ("activation", 4, "out of range"),
-            ("out_frac", 3, "out of range"),
-            ("inputs", 11, "do not fit"),
-            ("in_frac", 11, "do not fit"),
+            (0, "kind", 9, "out of range"),
+            (0, "shift", 0, "out of range"),
+            (0, "units", 0, "out of range"),
+            (0, "activation", 5, "out of range"),
+            (0, "activation", 4, "out of range"),
+            (0, "out_frac", 3, "out of range"),
+            (0, "returns_last", 1, "out of range"),
+            (1, "returns_last", 1, "out of range"),
+            (1, "inputs", 11, "do not fit"),
+            (1, "in_frac", 11, "do not fit"),
         ],
     )
-    def test_layer(self, network: IntegerNetwork, field: str, value: int, sentence: str) -> None:
+    def test_layer(self, network: IntegerNetwork, layer: int, field: str, value: int, sentence: str) -> None:
         library = clib.library()
         tables_of = clib.CTables(library)
         table = tables_of.network(network)
-        setattr(table.layers[1 if field in ("inputs", "in_frac") else 0], field, value)
+        setattr(table.layers[layer], field, value)
+        with pytest.raises(UserError, match=sentence):
+            self.init(library, table)
+
+    @pytest.mark.parametrize(
+        ("layer", "field", "value"),
+        [(1, "returns_last", 1), (2, "returns_last", 0), (2, "returns_last", 2), (3, "activation", 4)],
+        ids=["twice", "never", "two", "softmax in the middle"],
+    )
+    def test_clip(self, clip_network: IntegerNetwork, layer: int, field: str, value: int) -> None:
+        library = clib.library()
+        tables_of = clib.CTables(library)
+        table = tables_of.network(clip_network)
+        setattr(table.layers[layer], field, value)
+        table.layers[3].out_frac = 15 if field == "activation" else 12
+        table.layers[4].in_frac = table.layers[3].out_frac
+        with pytest.raises(UserError, match="out of range"):
+            self.init(library, table)
+
+    @pytest.mark.parametrize(("frames", "sentence"), [(0, "out of range"), (9, "damaged")])
+    def test_other_clip(self, clip_network: IntegerNetwork, frames: int, sentence: str) -> None:
+        library = clib.library()
+        tables_of = clib.CTables(library)
+        table = tables_of.network(clip_network)
+        table.clip_frames = frames
         with pytest.raises(UserError, match=sentence):
             self.init(library, table)
 

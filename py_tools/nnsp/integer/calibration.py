@@ -127,9 +127,9 @@ def calibrate(
     report : list of LayerReport
         SQNR of each layer's output against the float network's, errors of the layers before it included.
     """
+    exact = float_activations(arch, weights, features / 2.0**arithmetic.FEATURE_FRAC)
     if arch.clip_frames:
         features = features[: len(features) // arch.clip_frames * arch.clip_frames]
-    exact = float_activations(arch, weights, features / 2.0**arithmetic.FEATURE_FRAC)
     peaks = {n: float(np.abs(y).max()) for n, y in enumerate(exact) if arch.layers[n].activation == "linear"}
     network = quantize(arch, weights, peaks)
     reference = ReferenceNetwork(network)
