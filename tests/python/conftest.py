@@ -41,6 +41,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from nnsp.network.folder import ModelFolder, Normalisation
     from nnsp.signal import audio
     from nnsp.signal.frontend import FrontEnd
+    from nnsp.tasks.se import SpeechEnhancement
     from sounds import make_list
 
     root = tmp_path_factory.mktemp("small")
@@ -48,7 +49,8 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
     text.write_text(SMALL)
     arch = arch_text.load(text)
     folder = ModelFolder(root / "models", arch)
-    folder.start(FrontEnd(), Normalisation(np.full(72, 18, np.float32), np.full(72, 3, np.float32)), {})
+    normalisation = Normalisation(np.full(72, 18, np.float32), np.full(72, 3, np.float32))
+    folder.start(FrontEnd(), normalisation, {}, SpeechEnhancement().form())
     build(arch, seed=1).save_weights(folder.weights_path(1))
     mixture = Mixer.open(make_list(root), 0).row(0, 0, 3, 48000)
     audio.write_wav(root / "noisy.wav", mixture.noisy)
