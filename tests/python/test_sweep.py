@@ -5,7 +5,9 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -196,11 +198,26 @@ def test_interrupted_trial_is_done_anew(
     assert study.trials[0].params == study.trials[1].params
 
 
+def test_workers_that_begin_together_make_the_tables_once(tmp_path: Path) -> None:
+    searched, start_line = sweep.read(*written(tmp_path)), threading.Barrier(6)
+
+    def open_one(_: int) -> int:
+        start_line.wait()
+        study = sweep.open_study(
+            f"sqlite:///{tmp_path}/new/sweeps.db", "tiny", searched, "compressed", ("a", "b")
+        )
+        return study._study_id
+
+    with ThreadPoolExecutor(6) as pool:
+        assert len(set(pool.map(open_one, range(6)))) == 1
+
+
 def test_two_workers_share_a_study(sounds: Path, tmp_path: Path) -> None:
     written(tmp_path)
     running = [start(tmp_path, sounds) for _ in range(2)]
     said = [process.communicate(timeout=400) for process in running]
-    assert [process.returncode for process in running] == [0, 0], said
+    print(*(errors for _, errors in said), sep="\n")  # pytest shows it whole
+    assert [process.returncode for process in running] == [0, 0]
     study = optuna.load_study(study_name="tiny", storage=f"sqlite:///{tmp_path}/sweeps.db")
     assert {t.state for t in study.trials} <= {TrialState.COMPLETE, TrialState.PRUNED}
     assert len(study.trials) in (4, 5)  # both may begin a last one

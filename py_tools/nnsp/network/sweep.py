@@ -1,14 +1,17 @@
 """A search over networks and settings: a text of ranges, trials under a budget, workers that share a study."""
 
 import csv
+import fcntl
 import json
 import os
 import platform
+import random
 import re
 import time
 import tomllib
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NoReturn
@@ -33,6 +36,9 @@ from nnsp.tasks.se import SpeechEnhancement
 HEARTBEAT_SECONDS = 30
 GRACE_SECONDS = 120  # a worker that is silent for so long is dead, and its trial done anew
 RETRIES = 2
+SQLITE = "sqlite:///"
+LOCKED_SECONDS = 60  # that a write waits while another worker writes; SQLite's own 5 are short on a busy disk
+ATTEMPTS = 10  # to open a database that makes no way for one worker at a time
 STARTUP_TRIALS = 5  # that are trained to the end before any is pruned
 FUTILE_DRAWS = 200  # over the budget in a row: it leaves nothing
 
@@ -241,6 +247,48 @@ def _end(spec: Any, end: int) -> Any:
     return spec[end] if isinstance(spec, list) else (spec["low"], spec["high"])[end]
 
 
+@contextmanager
+def _alone_with(storage: str) -> Iterator[None]:
+    """Hold other workers off a database in a file.
+
+    Optuna looks which tables there are, makes the others, and fails where another worker has made them meanwhile; two
+    that begin together can meet so at one table after the other, however often each begins anew.
+    """
+    if not storage.startswith(SQLITE):
+        yield
+        return
+    path = Path(storage.removeprefix(SQLITE))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.with_name(f"{path.name}.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _opened(storage: str) -> optuna.storages.RDBStorage:
+    in_file = storage.startswith(SQLITE)
+    left = 1 if in_file else ATTEMPTS
+    while True:
+        left -= 1
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+                return optuna.storages.RDBStorage(
+                    storage,
+                    engine_kwargs={"connect_args": {"timeout": LOCKED_SECONDS}} if in_file else None,
+                    heartbeat_interval=HEARTBEAT_SECONDS,
+                    grace_period=GRACE_SECONDS,
+                    heartbeat_stale_trial_callback=optuna.storages.RetryHeartbeatStaleTrialCallback(RETRIES),
+                )
+        except (SQLAlchemyError, ImportError, ValueError, RuntimeError) as error:
+            if isinstance(error, IntegrityError | OperationalError) and left:
+                time.sleep(random.random())
+                continue
+            reason = str(error).splitlines()[0]
+            raise UserError(
+                f"--storage={storage}: cannot be opened ({reason}); give the URL of a database"
+            ) from None
+
+
 def open_study(
     storage: str, name: str, sweep: Sweep, judge: str, lists: tuple[str, str], seed: int | None = None
 ) -> optuna.Study:
@@ -252,36 +300,15 @@ def open_study(
         The database cannot be opened, or the study searches something else.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    if storage.startswith("sqlite:///"):
-        Path(storage.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
     epochs = int(sweep.train.get("num_epoch", Settings.epochs))
-    for attempt in range(10):
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-                database = optuna.storages.RDBStorage(
-                    storage,
-                    heartbeat_interval=HEARTBEAT_SECONDS,
-                    grace_period=GRACE_SECONDS,
-                    heartbeat_stale_trial_callback=optuna.storages.RetryHeartbeatStaleTrialCallback(RETRIES),
-                )
-            break
-        except (SQLAlchemyError, ImportError, ValueError, RuntimeError) as error:
-            # Workers that start together may all begin to make the tables.
-            if isinstance(error, IntegrityError | OperationalError) and attempt < 9:
-                time.sleep(1)
-                continue
-            reason = str(error).splitlines()[0]
-            raise UserError(
-                f"--storage={storage}: cannot be opened ({reason}); give the URL of a database"
-            ) from None
-    study = optuna.create_study(
-        storage=database,
-        study_name=name,
-        load_if_exists=True,
-        sampler=optuna.samplers.TPESampler(seed=seed, constant_liar=True),
-        pruner=optuna.pruners.MedianPruner(STARTUP_TRIALS, n_warmup_steps=epochs // 4),
-    )
+    with _alone_with(storage):
+        study = optuna.create_study(
+            storage=_opened(storage),
+            study_name=name,
+            load_if_exists=True,
+            sampler=optuna.samplers.TPESampler(seed=seed, constant_liar=True),
+            pruner=optuna.pruners.MedianPruner(STARTUP_TRIALS, n_warmup_steps=epochs // 4),
+        )
     what = json.dumps([sweep.space, sweep.train, sweep.budget, sweep.template, judge, lists], sort_keys=True)
     if study.user_attrs.get("what", what) != what:
         raise UserError(
