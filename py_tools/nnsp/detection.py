@@ -1,0 +1,91 @@
+"""Streams of sound through a trained detector: scores in floating point, in NumPy integers, or in C."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nnsp.enhancement import CALIBRATION
+from nnsp.errors import UserError
+from nnsp.integer.detector import DetectorTable
+from nnsp.signal import audio
+
+if TYPE_CHECKING:
+    from nnsp.integer.model import IntegerModel
+    from nnsp.network.training import Trained
+    from nnsp.tasks.task import Detector
+
+ONE = 32768.0
+
+Array = NDArray[Any]
+Score = Callable[[NDArray[np.int16]], NDArray[np.int16]]
+
+
+def detector_table(detector: "Detector") -> DetectorTable:
+    """The integers of a task's detector."""
+    return DetectorTable.quantized(detector.kind, detector.smoothing, detector.hold, detector.threshold)
+
+
+def integer_model(trained: "Trained") -> "IntegerModel":
+    """The integers of a trained detector; what needs it is calibrated on the demonstration clip."""
+    from nnsp.integer import calibration
+    from nnsp.network.build import float_weights
+
+    samples = audio.to_int16(audio.read(CALIBRATION, trained.frontend.rate))
+    detector = trained.task.detector
+    return calibration.convert(
+        *(trained.arch, float_weights(trained.model), trained.frontend, trained.mean, trained.std, samples),
+        task="classify",
+        labels=trained.task.labels,
+        detector=detector_table(detector) if detector else None,
+    )[0]
+
+
+def open_engine(trained: "Trained", engine: str, task: str) -> Score:
+    """What scores recordings.
+
+    Parameters
+    ----------
+    trained : Trained
+    engine : 'float', 'integer' or 'c'
+    task : str
+        What it must have been trained for.
+
+    Returns
+    -------
+    callable
+        int16 [n], n a multiple of the hop, to scores int16 [outputs, labels], Q15; each call from a fresh state.
+
+    Raises
+    ------
+    UserError
+        It was trained for something else.
+    """
+    if trained.task.name != task:
+        raise UserError(
+            f"{trained.arch.name}: was trained for '{trained.task.name}', not for '{task}'; give a network of "
+            f"train_{task}.py"
+        )
+    if engine == "float":
+
+        def of_floats(samples: NDArray[np.int16]) -> NDArray[np.int16]:
+            outputs = trained.outputs(trained.features(samples))[:: trained.arch.stride]
+            return np.minimum(np.rint(outputs * ONE), ONE - 1).astype(np.int16)
+
+        return of_floats
+    model = integer_model(trained)
+    if engine == "integer":
+        from nnsp.integer.classifier import IntegerClassifier
+
+        stream: Any = IntegerClassifier(model)
+    else:
+        from nnsp.integer.clib import CClassifier
+
+        stream = CClassifier(model)
+
+    def of_integers(samples: NDArray[np.int16]) -> NDArray[np.int16]:
+        stream.reset()
+        return np.asarray(stream.process(samples), np.int16)
+
+    return of_integers

@@ -1,0 +1,97 @@
+"""How well scores and events tell what there was: curves, rates, delays."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Receiver operating characteristic: what each threshold finds, and finds where there is nothing.
+
+    Parameters
+    ----------
+    threshold, false, true : [points]
+        From the highest threshold on; shares of the frames without and with.
+    """
+
+    threshold: Array
+    false: Array
+    true: Array
+
+    @property
+    def auc(self) -> float:
+        """Area under the curve: how often a frame with scores above one without."""
+        return float(np.trapezoid(self.true, self.false))
+
+    @property
+    def equal_error_rate(self) -> float:
+        """Where as large a share is missed as falsely found."""
+        missed = 1 - self.true
+        after = int(np.argmax(self.false >= missed))
+        span = (self.false[after] - self.false[after - 1]) + (missed[after - 1] - missed[after])
+        part = (missed[after - 1] - self.false[after - 1]) / span
+        return float(self.false[after - 1] + part * (self.false[after] - self.false[after - 1]))
+
+
+def roc(scores: NDArray[Any], there: NDArray[np.bool_]) -> Curve:
+    """The curve of scores [n] of frames with and without; NaN where one kind is missing."""
+    order = np.argsort(-scores, kind="stable")
+    ordered = np.asarray(scores, np.float64)[order]
+    last = np.append(np.flatnonzero(np.diff(ordered)), ordered.size - 1)  # of those that score alike
+    true, false = np.cumsum(there[order])[last], np.cumsum(~there[order])[last]
+    with np.errstate(invalid="ignore"):
+        shares = [np.append(0, found) / found[-1] for found in (false, true)]
+    return Curve(np.append(np.inf, ordered[last]), *shares)
+
+
+@dataclass(frozen=True)
+class Word:
+    """A keyword in a stream: its label's number, and its end in seconds."""
+
+    label: int
+    end: float
+
+
+@dataclass(frozen=True)
+class Matched:
+    """Words that were found, each with the event's delay after its end in seconds, and what else there was.
+
+    Parameters
+    ----------
+    delays : list of float
+    missed, confused : int
+        Words without an event, and those with the event of another label.
+    false : int
+        Events at no word.
+    """
+
+    delays: list[float]
+    missed: int
+    confused: int
+    false: int
+
+
+def match(words: list[Word], events: list[Word], early: float = 0.3, late: float = 0.7) -> Matched:
+    """Find the event of each word: the first one from ``early`` before its end until ``late`` after it.
+
+    An event serves one word. A word whose first event has another label is confused, and missed too.
+    """
+    free = sorted(events, key=lambda event: event.end)
+    delays: list[float] = []
+    confused = 0
+    for word in sorted(words, key=lambda word: word.end):
+        near = [e for e in free if word.end - early <= e.end <= word.end + late]
+        if not near:
+            continue
+        event = next((e for e in near if e.label == word.label), near[0])
+        free.remove(event)
+        if event.label == word.label:
+            delays.append(event.end - word.end)
+        else:
+            confused += 1
+    return Matched(delays, len(words) - len(delays), confused, len(free))

@@ -1,0 +1,98 @@
+"""What tasks have in common that know a class for every frame of a stream."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+from numpy.typing import NDArray
+
+from nnsp.integer import tables
+from nnsp.network import arch as arch_text
+from nnsp.network.arch import Arch
+from nnsp.network.build import Network
+from nnsp.network.folder import Normalisation
+from nnsp.signal import frontend
+from nnsp.signal.frontend import FrontEnd
+from nnsp.tasks.task import FULL_SCALE, Floats, Loss, Task
+
+LEAST = 1e-4  # probability whose logarithm is still taken
+
+
+@dataclass(frozen=True)
+class LabelledFrames:
+    """Waveforms in int16 units with their history, and of every frame its class and how much it counts."""
+
+    fe: FrontEnd
+    heard: Floats
+    target: Floats
+    weight: Floats
+
+    @classmethod
+    def of(
+        cls, fe: FrontEnd, waves: Floats, target: NDArray[Any], weights: tuple[float, ...]
+    ) -> "LabelledFrames":
+        """From waveforms in [-1, 1), classes [rows, frames], and the weight of each class; -1 counts for nothing."""
+        weight = np.append(np.asarray(weights, np.float32), np.float32(0))[target]
+        heard = frontend.with_history(fe, waves * np.float32(FULL_SCALE))
+        return cls(fe, heard, np.maximum(target, 0).astype(np.float32), weight)
+
+    def chunks(self, timesteps: int) -> Iterator[list[Floats]]:
+        """Waveforms, classes and weights, `timesteps` frames at a time."""
+        fe = self.fe
+        for start in range(0, self.target.shape[1], timesteps):
+            frames = slice(start, start + timesteps)
+            samples = slice(start * fe.hop, (start + timesteps) * fe.hop + fe.history)
+            yield [self.heard[:, samples], self.target[:, frames], self.weight[:, frames]]
+
+
+@dataclass(frozen=True)
+class FrameTask(Task):
+    """A class for every frame: one sigmoid, or a softmax of all labels."""
+
+    @property
+    def class_weights(self) -> tuple[float, ...]:
+        """What a frame of each class counts."""
+        raise NotImplementedError
+
+    @property
+    def objective(self) -> str:
+        """Cross-entropy."""
+        return f"cross_entropy({','.join(f'{weight:g}' for weight in self.class_weights)})"
+
+    def check(self, arch: Arch, fe: FrontEnd) -> None:
+        """Refuse a network without a score for every label in every frame."""
+        arch_text.check_classifier(arch, fe, len(self.labels))
+
+    def state_bytes(self, arch: Arch, fe: FrontEnd) -> int:
+        """Of a classifier."""
+        return tables.classifier_state_bytes(arch, fe)
+
+    def loss(
+        self,
+        model: Network,
+        fe: FrontEnd,
+        normalisation: Normalisation,
+        quantized: bool,
+        judging: bool = False,
+    ) -> Loss:
+        """Weighted cross-entropy of a frame; the outputs are probabilities of all classes."""
+
+        def of_chunk(
+            heard: Any,
+            target: Any,
+            weight: Any,
+            state: Any,
+            dropout: keras.random.SeedGenerator | None = None,
+        ) -> tuple[Any, tuple[Any, Any]]:
+            level = frontend.levels(fe, *frontend.analyse(fe, heard, ops), ops)
+            features = frontend.features(level, normalisation.mean, normalisation.std, ops)
+            p, state = model.step(features, state, quantized, dropout)
+            if len(self.labels) == 1:
+                p = ops.concatenate([1 - p, p], axis=-1)
+            right = ops.sum(p * ops.one_hot(ops.cast(target, "int32"), p.shape[-1]), axis=-1)
+            return -ops.mean(weight * ops.log(right + LEAST)), (p, state)
+
+        return of_chunk
