@@ -3,6 +3,7 @@
 from dataclasses import asdict, replace
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -137,8 +138,8 @@ def test_speech_comes_after_its_lead(list_path: Path) -> None:
 def test_voice_moves_pitch_of_speech_and_target_alike(
     list_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def tone(self: Mixer, rng: object, samples: int, clips: object) -> tuple[np.ndarray, tuple[str]]:
-        return np.sin(np.pi / 8 * np.arange(samples)).astype(np.float32), ("tone",)
+    def tone(self: Mixer, rng: object, samples: int, clips: object) -> tuple[Any, ...]:
+        return np.sin(np.pi / 8 * np.arange(samples)).astype(np.float32), ("tone",), ()
 
     monkeypatch.setattr(Mixer, "_speech_track", tone)
     settings = replace(ALWAYS, voice_prob=1.0, voice_speed=(1.15, 1.15), clean_only_prob=1.0)
@@ -233,10 +234,8 @@ def test_level_steps_are_of_mixture_and_target(list_path: Path) -> None:
 
 
 def test_target_is_aligned_whatever_is_done_to_it(list_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def hiss(
-        self: Mixer, rng: np.random.Generator, samples: int, clips: object
-    ) -> tuple[np.ndarray, tuple[str]]:
-        return rng.standard_normal(samples, np.float32), ("hiss",)
+    def hiss(self: Mixer, rng: np.random.Generator, samples: int, clips: object) -> tuple[Any, ...]:
+        return rng.standard_normal(samples, np.float32), ("hiss",), ()
 
     monkeypatch.setattr(Mixer, "_speech_track", hiss)
     mixer = Mixer.open(list_path, 1, replace(EVERYTHING, clean_only_prob=1.0))

@@ -40,9 +40,9 @@ class Clip:
     """One recording; offset and frames in samples at 16 kHz, level in active dBFS (noise: rms dBFS)."""
 
     path: str
-    kind: str  # speech | noise | room (an impulse response)
+    kind: str  # speech | noise | room (an impulse response) | keyword
     group: str  # speaker, noise source or place: never on both sides of the split
-    label: str  # noise class (else the group)
+    label: str  # noise class or keyword (else the group)
     offset: int = 0
     frames: int = 0
     level_db: float = 0.0
@@ -216,7 +216,7 @@ def _decode(clip: Clip) -> tuple[Clip, NDArray[np.int16]] | Rejected:
         return Rejected(clip.path, "silent")
     if peak > 32767 / 32768 or clip.kind == "room":
         x = x * np.float32(32767 / 32768 / peak)
-    power = levels.active_power(x) if clip.kind == "speech" else levels.mean_power(x)
+    power = levels.active_power(x) if clip.kind in ("speech", "keyword") else levels.mean_power(x)
     done = replace(clip, frames=x.size, rate=rate, level_db=round(levels.to_db(power), 2))
     return done, audio.to_int16(x)
 

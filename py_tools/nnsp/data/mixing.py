@@ -150,6 +150,15 @@ class Settings:
 
 
 @dataclass(frozen=True)
+class Word:
+    """A keyword in a row: its label, and where it begins and ends in samples."""
+
+    label: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
 class Mixture:
     """One row of a batch."""
 
@@ -159,6 +168,7 @@ class Mixture:
     speakers: tuple[str, ...]
     noises: tuple[str, ...]
     room: bool
+    words: tuple[Word, ...] = ()
 
 
 def scale_noise(speech: NDArray[np.float32], noise: NDArray[np.float32], snr_db: float) -> float:
@@ -180,6 +190,12 @@ def _fade_ends(piece: Floats) -> Floats:
     piece[: ramp.size] *= ramp
     piece[piece.size - ramp.size :] *= ramp[::-1]
     return piece
+
+
+def normalised(clip: Clip, samples: NDArray[np.int16], start: int, stop: int) -> Floats:
+    """Part of a clip of a list's samples at its own level brought to 0 dB re full scale."""
+    gain = np.float32(10 ** (-clip.level_db / 20) / 32768)
+    return _fade_ends(samples[clip.offset + start : clip.offset + stop] * gain)
 
 
 def _happens(rng: np.random.Generator, probability: float) -> bool:
@@ -210,7 +226,7 @@ def _class_weight(frames: int) -> float:
     return min(frames, COMMON_CLASS) * max(1.0, frames / COMMON_CLASS) ** 0.5
 
 
-def _chances(weights: Sequence[float]) -> NDArray[np.float64]:
+def cumulative(weights: Sequence[float]) -> NDArray[np.float64]:
     """Cumulative probabilities."""
     total = np.cumsum(weights, dtype=np.float64)
     return np.asarray(total / total[-1])
@@ -251,8 +267,8 @@ class Mixer:
         self._classes = list(noise.values())
         self._speaker_weights = [sum(clip.frames for clip in clips) for clips in self._speakers]
         even = self.settings.even_speakers
-        self._speaker_chances = _chances([1 if even else weight for weight in self._speaker_weights])
-        self._class_chances = _chances(
+        self._speaker_chances = cumulative([1 if even else weight for weight in self._speaker_weights])
+        self._class_chances = cumulative(
             [_class_weight(sum(c.frames for c in clips)) for clips in self._classes]
         )
         self._responses = sounds.of("room")
@@ -275,7 +291,7 @@ class Mixer:
 
     def batch(
         self, epoch: int, step: int, batch_size: int, seconds: float, worker: int = 0, workers: int = 1
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int32]]:
+    ) -> tuple[NDArray[Any], ...]:
         """The rows of one step; the same arguments give the same samples, in any order of calls.
 
         Parameters
@@ -318,9 +334,10 @@ class Mixer:
         heard = target = noise = np.zeros(samples, np.float32)
         speakers: tuple[str, ...] = ()
         labels: tuple[str, ...] = ()
+        words: tuple[Word, ...] = ()
         in_room = False
         if not noise_alone:
-            heard, target, speakers, in_room = self._speech(rng, samples, microphone)
+            heard, target, speakers, words, in_room = self._speech(rng, samples, microphone)
         if not speech_alone:
             noise, labels = self._noise(rng, samples, microphone, speakers)
         # A stretch of a recording may be silent whatever its overall level.
@@ -345,21 +362,20 @@ class Mixer:
         if _happens(rng, s.mute_prob):
             muted = min(int(rng.uniform(*s.mute_seconds) * RATE), samples * 3 // 4)
             noisy[:muted] = target[:muted] = 0
-        return Mixture(noisy, target, float(snr), speakers, labels, in_room)
+            words = tuple(word for word in words if word.start >= muted)
+        return Mixture(noisy, target, float(snr), speakers, labels, in_room, words)
 
     def _piece(self, clip: Clip, start: int, stop: int) -> NDArray[np.float32]:
         """Part of a clip at its own level brought to 0 dB re full scale."""
-        gain = 10 ** (-clip.level_db / 20) / 32768
-        samples = self._samples[clip.offset + start : clip.offset + stop]
-        return _fade_ends(samples * np.float32(gain))
+        return normalised(clip, self._samples, start, stop)
 
     def _speaker(self, rng: np.random.Generator) -> list[Clip]:
         return self._speakers[int(np.searchsorted(self._speaker_chances, rng.random()))]
 
     def _speech_track(
         self, rng: np.random.Generator, samples: int, clips: list[Clip], may_change: bool = True
-    ) -> tuple[Floats, tuple[str, ...]]:
-        """Utterances of one speaker with pauses; now and then handing over to another, if they may."""
+    ) -> tuple[Floats, tuple[str, ...], tuple[Word, ...]]:
+        """Utterances of one speaker with pauses; now and then handing over to another, if they may. No keywords."""
         s = self.settings
         track = np.zeros(samples, np.float32)
         speakers = [clips[0].group]
@@ -378,19 +394,20 @@ class Mixer:
             if may_change and at < samples and rng.random() < 0.2:
                 clips = self._speaker(rng)
                 speakers.append(clips[0].group)
-        return track, tuple(speakers)
+        return track, tuple(speakers), ()
 
     def _speech(
         self, rng: np.random.Generator, samples: int, microphone: Floats | None
-    ) -> tuple[Floats, Floats, tuple[str, ...], bool]:
-        """(at the microphone, target, speakers, in a room): speed, colour and room in one spectrum."""
+    ) -> tuple[Floats, Floats, tuple[str, ...], tuple[Word, ...], bool]:
+        """(at the microphone, target, speakers, keywords, in a room): speed, colour and room in one spectrum."""
         s = self.settings
         speed = rng.uniform(*s.speed) if rng.random() < s.speed_prob else 1.0
         if _happens(rng, s.voice_prob):
             speed = rng.uniform(*s.voice_speed)
         speed = filters.nearest_speed(speed)
         coloured, in_room = rng.random() < s.colour_prob, rng.random() < s.reverb_prob
-        track, speakers = self._speech_track(rng, math.ceil(samples * speed), self._speaker(rng))
+        track, speakers, words = self._speech_track(rng, math.ceil(samples * speed), self._speaker(rng))
+        words = tuple(Word(word.label, int(word.start / speed), int(word.end / speed)) for word in words)
         gains = microphone
         if coloured:
             gains = _product(gains, self._curve(rng, "speech", SPEECH_TILT_DB))
@@ -398,12 +415,12 @@ class Mixer:
             room = self._room(rng)
             responses = [_product(gains, part) for part in room]
             heard, target = filters.apply(track, samples, responses, True, speed)
-            return heard, target, speakers, True
+            return heard, target, speakers, words, True
         if gains is None and speed != 1:
             gains = FLAT
         if gains is not None:
             (track,) = filters.apply(track, samples, [gains], speed=speed)
-        return track, track, speakers, False
+        return track, track, speakers, words, False
 
     def _recorded(self, rng: np.random.Generator, samples: int) -> tuple[Floats, str]:
         """Noise of one class; short ones recur with gaps."""
@@ -430,11 +447,11 @@ class Mixer:
         ]
         if not others:
             return None
-        chances = _chances([weight for weight, _ in others])
+        chances = cumulative([weight for weight, _ in others])
         track = np.zeros(samples, np.float32)
         for _ in range(int(rng.integers(VOICES[0], VOICES[1] + 1))):
             clips = others[int(np.searchsorted(chances, rng.random()))][1]
-            voice, _ = self._speech_track(rng, samples, clips, may_change=False)
+            voice, *_ = self._speech_track(rng, samples, clips, may_change=False)
             track += voice * np.float32(10 ** (rng.normal(0, VOICES_DB) / 20))
         if rng.random() < BABBLE_ROOM_PROB:
             (track,) = filters.apply(track, samples, self._room(rng)[:1], True)

@@ -110,6 +110,18 @@ def speak(text: str, voice: tuple[str, int, int]) -> NDArray[np.float32]:
         return audio.load(wav)[0]
 
 
+def voices(count: int) -> list[tuple[str, int, int]]:
+    """So many different voices for `speak`, of several accents, speakers, speeds and pitches."""
+    rng = np.random.default_rng(0)
+    accents = ("en-us", "en-gb", "en-gb-scotland", "en-gb-x-rp", "en-029")
+    speakers = [f"{sex}{number}" for sex, most in (("m", 8), ("f", 5)) for number in range(1, most + 1)]
+    found: dict[tuple[str, int, int], None] = {}
+    while len(found) < count:
+        name = f"{rng.choice(accents)}+{rng.choice(speakers)}"
+        found[name, int(rng.integers(110, 200)), int(rng.integers(10, 91))] = None
+    return list(found)
+
+
 def _shaped(
     rng: np.random.Generator, samples: int, gain: Callable[[NDArray[np.float64]], NDArray[np.float64]]
 ) -> NDArray[np.float64]:
