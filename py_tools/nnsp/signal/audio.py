@@ -13,6 +13,7 @@ from nnsp.errors import UserError
 from nnsp.files import written
 
 RATE = 16000
+AU_HEADS = (b".snd", b"dns.")
 SUFFIXES = {".wav", ".flac", ".ogg", ".opus", ".mp3", ".aiff", ".aif", ".au", ".w64", ".caf"}
 
 
@@ -52,6 +53,10 @@ def load(path: Path | str, rate: int = RATE) -> tuple[NDArray[np.float32], int, 
     if not path.is_file():
         raise UserError(f"{path}: no such file; give the name of a sound file (wav, flac, ogg, mp3)")
     try:
+        with path.open("rb") as file:
+            # libsndfile takes an .au without its header for telephone speech, whatever it holds.
+            if path.suffix.lower() == ".au" and file.read(4) not in AU_HEADS:
+                raise RuntimeError("no header of an .au file")
         x, file_rate = soundfile.read(path, dtype="float32", always_2d=True)
     except (soundfile.LibsndfileError, RuntimeError) as error:
         raise UserError(
