@@ -159,12 +159,12 @@ def speech() -> NDArray[np.int16]:
 
 
 def models_of(folder: Path) -> list[tuple[str, str, int]]:
-    """Stem, architecture and bytes of state of every generated table in a folder."""
+    """Stem, architecture and bytes of state of the tables of all enhancers in a folder."""
     models = []
     for path in sorted(folder.glob("def_nn*_*.h")):
         text = path.read_text()
         arch, state = re.search(r'_ARCH "(\w+)"', text), re.search(r"_STATE_BYTES (\d+)", text)
-        if arch and state:
+        if arch and state and "_TASK NNSP_ENHANCE\n" in text:
             models.append((path.stem, arch[1], int(state[1])))
     return models
 

@@ -1,13 +1,12 @@
 """Firmware for a Cortex-M board: library, model, app and board into one image."""
 
-import glob
 import os
-import re
 import shutil
 import sys
 from pathlib import Path
 
 import bench_image
+import image_models
 from SCons.Script import Action, Default, Exit, SConsignFile
 
 CROSS = "arm-none-eabi-"
@@ -20,28 +19,6 @@ LINK = ["-nostartfiles", "-Wl,--gc-sections", "-Wl,--fatal-warnings"]
 def stop(sentence):
     print(f"scons: {sentence}")
     Exit(2)
-
-
-def model_defines(model):
-    """Give (C file, macros) by which the app finds its model; the file's name holds id and name."""
-    found = glob.glob(f"firmware/models/def_nn*_{model}.c")
-    found = [path for path in found if re.fullmatch(rf"def_nn\d+_{re.escape(model)}\.c", os.path.basename(path))]
-    if len(found) != 1:
-        what = "no" if not found else "more than one"
-        stop(f"there is {what} firmware/models/def_nn<id>_{model}.c; py_tools/c_code_table_converter.py makes it")
-    return found[0], model_macros(os.path.basename(found[0]).removesuffix(".c"))
-
-
-def model_macros(stem):
-    """Give the macros of main.c for the generated files <stem>.c and .h."""
-    symbol = stem.removeprefix("def_")
-    upper = symbol.upper()
-    return {
-        "MODEL_HEADER": f'"{stem}.h"',
-        "MODEL": symbol,
-        "MODEL_HOP": f"{upper}_HOP",
-        "MODEL_STATE_BYTES": f"{upper}_STATE_BYTES",
-    }
 
 
 def library_sources(arch, root="."):
@@ -59,7 +36,7 @@ def linker_script(board):
 
 
 def build(env, board, machine, arch, variant="", board_defines=None):
-    """build/<target>/nnsp_<model>.elf, .bin, .hex, .map; alias size, and run and bench for an emulated board.
+    """build/<target>/nnsp_<models>.elf, .bin, .hex, .map; alias size, and run and bench for an emulated board.
 
     board: folders of its sources, the first with its link.ld; machine: the compiler's options for the processor;
     arch: folder of its kernels; variant: what the folder's name ends in; board_defines: macros of the board's sources.
@@ -70,9 +47,13 @@ def build(env, board, machine, arch, variant="", board_defines=None):
             f"{CROSS}gcc is not installed; on Debian or Ubuntu: "
             "sudo apt-get install gcc-arm-none-eabi libnewlib-arm-none-eabi"
         )
-    target, name = env["target"], env["model"]
+    target, name = env["target"], f"nnsp_{env['model'].replace(',', '_')}"
     folder = f"build/{target}{variant}" + "_portable" * env["portable"]
-    table, macros = model_defines(name)
+    try:
+        tables = image_models.choose(env["model"])
+        models = image_models.header(tables)
+    except ValueError as error:
+        stop(error)
     SConsignFile(f"{folder}/.sconsign")
     env.Replace(CC=f"{CROSS}gcc", LINK=f"{CROSS}gcc", OBJCOPY=f"{CROSS}objcopy", PROGSUFFIX=".elf")
     env.Append(
@@ -84,41 +65,38 @@ def build(env, board, machine, arch, variant="", board_defines=None):
     if env["portable"]:
         arch = "portable"
         env.Append(CCFLAGS=["-DNNSP_PORTABLE"])
-    objects = [_object(env, folder, str(source)) for source in [*library_sources(arch), table]]
+    objects = [_object(env, folder, str(source)) for source in [*library_sources(arch), *tables]]
     for source in env.Flatten([env.Glob(f"{part}/*.c") for part in board]):
-        objects.append(_object(env, folder, str(source), "", board_defines))
+        objects.append(_object(env, folder, str(source), board_defines))
     if target in EMULATED:
-        bench_image.add(env, folder, objects, table, lambda source: _object(env, folder, source))
-    # Around the library small is better than fast.
-    app = env.Clone(CCFLAGS=[*env["CCFLAGS"], "-Os"])
-    objects += [_object(app, folder, f"firmware/app/{part}.c") for part in ("link", "samples")]
-    # Compiled apart for every model. The call graph with stack use is for the size table.
-    quoted = {key: value.replace('"', '\\"') for key, value in macros.items()}
-    main = _object(app, folder, "firmware/app/main.c", f"_{name}", quoted)
-    env.Depends(main, str(Path(table).with_suffix(".h")))  # a macro names it, which SCons does not follow
-    objects.append(main)
-    elf = env.Program(f"{folder}/nnsp_{name}", objects)
+        bench_image.add(env, folder, objects, tables, lambda source: _object(env, folder, source))
+    # Around the library small is better than fast. The app is compiled apart for every choice of models.
+    header = env.Command(f"{folder}/{name}/image_models.h", env.Value(models), bench_image.write_value)
+    app = env.Clone(CCFLAGS=[*env["CCFLAGS"], "-Os"], CPPPATH=[f"{folder}/{name}", *env["CPPPATH"]])
+    parts = [_object(app, f"{folder}/{name}", str(source)) for source in env.Glob("firmware/app/*.c")]
+    env.Depends(parts, [header, *(str(Path(table).with_suffix(".h")) for table in tables)])
+    elf = env.Program(f"{folder}/{name}", [*objects, *parts])
     env.Depends(elf, [env.Glob(f"{part}/*.ld") for part in board])
-    env.SideEffect(f"{folder}/nnsp_{name}.map", elf)
-    env.Clean(elf, f"{folder}/nnsp_{name}.map")
-    binary = env.Command(f"{folder}/nnsp_{name}.bin", elf, "$OBJCOPY -O binary $SOURCE $TARGET")
-    hexadecimal = env.Command(f"{folder}/nnsp_{name}.hex", elf, "$OBJCOPY -O ihex $SOURCE $TARGET")
+    env.SideEffect(f"{folder}/{name}.map", elf)
+    env.Clean(elf, f"{folder}/{name}.map")
+    binary = env.Command(f"{folder}/{name}.bin", elf, "$OBJCOPY -O binary $SOURCE $TARGET")
+    hexadecimal = env.Command(f"{folder}/{name}.hex", elf, "$OBJCOPY -O ihex $SOURCE $TARGET")
     python = f'"{sys.executable}"'
     size = env.AlwaysBuild(env.Alias("size", elf, Action(f"{python} site_scons/sizes.py $SOURCE {folder}")))
     if target in EMULATED:
         Default(elf, binary, hexadecimal)
-        stream = f"{python} py_tools/stream_se.py --board={target} --image=$SOURCE"
-        stream += f" --model={name} --wav=$wav --output=$output"
-        if os.path.exists(env["clean"]):
+        tool = "stream_se" if image_models.enhances_alone(tables) else "stream_events"
+        stream = f"{python} py_tools/{tool}.py --board={target} --image=$SOURCE --model=$model --wav=$wav --output=$output"
+        if tool == "stream_se" and os.path.exists(env["clean"]):
             stream += " --clean=$clean"
         env.AlwaysBuild(env.Alias("run", elf, Action(stream)))
     else:
         Default(elf, binary, hexadecimal, size)
-    return folder, f"nnsp_{name}"
+    return folder, name
 
 
-def _object(env, folder, source, suffix="", defines=None):
-    path = f"{folder}/{os.path.splitext(source)[0]}{suffix}"
+def _object(env, folder, source, defines=None):
+    path = f"{folder}/{os.path.splitext(source)[0]}"
     graph = f"{path}.ci"
     built = env.Object(
         f"{path}.o",

@@ -26,8 +26,9 @@ def main():
         print(f"  {name:24}{size:>9} B")
     for region in image.regions:
         print(f"  region {region.name:17}{region.used:>9} B of {region.size} ({region.used / region.size:.1%})")
-    # Only this model's main.c, not that of others built beside it.
-    others = {p for p in folder.rglob("main_*.ci") if p.stem != f"main_{path.stem.removeprefix('nnsp_')}"}
+    # Not the app of other images, built beside this one.
+    others = {p for p in folder.rglob("*.ci") if p.relative_to(folder).parts[0].startswith("nnsp_")}
+    others -= set((folder / path.stem).rglob("*.ci"))
     try:
         size, chain = images.deepest_stack(p for p in folder.rglob("*.ci") if p not in others)
         print(f"  deepest call chain      {size:>9} B, assembly not counted: {' > '.join(name.split(':')[-1] for name in chain)}")

@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define LINK_VERSION 2u
+#define LINK_VERSION 3u
 #define LINK_HEADER_BYTES 6u /* version, type, sequence */
 #define LINK_CRC_BYTES 4u
 #define LINK_OVERHEAD_BYTES (LINK_HEADER_BYTES + LINK_CRC_BYTES)
@@ -26,7 +26,9 @@ typedef enum link_type {
     LINK_EXIT = 8,
     LINK_ERROR = 9,
     LINK_SET = 10,
-    LINK_LIVE = 11
+    LINK_LIVE = 11,
+    LINK_EVENT = 12,
+    LINK_SCORES = 13
 } link_type;
 
 typedef enum link_error {

@@ -120,16 +120,19 @@ static size_t sensible(uint8_t *payload, link_type *type, uint32_t *sequence)
     }
     if (*type == LINK_START) {
         uint8_t *at = link_put_u16(link_put_u32(payload, 16000), HOP);
+        *at++ = draw(20) != 0 ? draw(2) != 0 : 7;
         if (draw(3) == 0) {
-            return 6;
+            return 7;
         }
         *at++ = (uint8_t)draw(5);
         *at = (uint8_t)draw(3);
-        return 8;
+        return 9;
     }
     if (*type == LINK_SET) {
-        *link_put_u16(link_put_u16(payload, (uint16_t)draw(33000)), (uint16_t)draw(33000)) = draw(20) != 0 ? draw(2) != 0 : 7;
-        return 5;
+        uint8_t *at = link_put_u16(link_put_u16(payload, (uint16_t)draw(33000)), (uint16_t)draw(33000));
+        *at++ = draw(20) != 0 ? draw(2) != 0 : 7;
+        *at = draw(20) != 0 ? draw(2) != 0 : 7;
+        return 6;
     }
     if (*type == LINK_AUDIO) {
         *sequence = next_hop + draw(3);
@@ -151,7 +154,7 @@ static uint8_t *draw_junk(size_t *count)
     const bool fits = draw(3) != 0;
     size_t bytes = fits ? most : draw(most);
     uint8_t *payload = draw_bytes(bytes, draw(9));
-    link_type type = (link_type)draw(14);
+    link_type type = (link_type)draw(16);
     uint32_t sequence = draw(1000);
     if (fits) {
         bytes = sensible(payload, &type, &sequence);
@@ -182,7 +185,8 @@ static void report(void)
     for (int event = LINK_NONE; event <= LINK_OTHER_VERSION; event++) {
         printf("%s: %u\n", link_event_text((link_event)event), events[event]);
     }
-    printf("RESULT: %u\nLIVE: %u\nERROR: %u\nexits: %u\n", said[LINK_RESULT], said[LINK_LIVE], said[LINK_ERROR], exits);
+    printf("RESULT: %u\nLIVE: %u\nEVENT: %u\nSCORES: %u\nERROR: %u\nexits: %u\n", said[LINK_RESULT], said[LINK_LIVE],
+           said[LINK_EVENT], said[LINK_SCORES], said[LINK_ERROR], exits);
 }
 
 static void next_phase(void)

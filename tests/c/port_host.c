@@ -1,7 +1,7 @@
 /*
  * The board contract on a Linux process: the link is the socket on file descriptors 0 and 1. MICROPHONE_HZ gives it a microphone
  * that counts, and gives a hop every HOP_MS; LINE_HZ is the rate of its line and COUNT_HZ that of its counter by its own words, BUTTON_AT the hop at
- * which its button is pressed.
+ * which its button is pressed. Its line takes nothing before DEAF_UNTIL bytes have come in.
  */
 #include <errno.h>
 #include <poll.h>
@@ -24,13 +24,16 @@
 #ifndef HOP_MS
 #define HOP_MS 1
 #endif
+#ifndef DEAF_UNTIL
+#define DEAF_UNTIL 0
+#endif
 #ifndef COUNT_HZ
 #define COUNT_HZ 0
 #endif
 #define HOP 160u
 #define KEPT (2u * HOP)
 
-static uint32_t calls;
+static uint32_t calls, came_in;
 static bool running, pressed;
 static int64_t started;
 static uint32_t taken, lost;
@@ -60,13 +63,15 @@ size_t port_read(uint8_t *bytes, size_t capacity)
     if (count <= 0) {
         exit(3); /* the test has closed its end */
     }
+    came_in += (uint32_t)count;
     return (size_t)count;
 }
 
 size_t port_write(const uint8_t *bytes, size_t count)
 {
     struct pollfd ready = {1, POLLOUT, 0};
-    if (count == 0 || poll(&ready, 1, 0) <= 0) {
+    const bool deaf = came_in + 1u <= DEAF_UNTIL;
+    if (count == 0 || deaf || poll(&ready, 1, 0) <= 0) {
         return 0;
     }
     const ssize_t sent = write(1, bytes, count < 512 ? count : 512);

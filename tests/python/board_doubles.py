@@ -18,8 +18,16 @@ from nnsp.signal.frontend import FrontEnd
 
 ROOT = Path(__file__).resolve().parents[2]
 APP = ROOT / "firmware" / "app"
-APP_SOURCES = [APP / "main.c", APP / "link.c", APP / "samples.c"]
+APP_SOURCES = sorted(APP.glob("*.c"))
 DOUBLES = ROOT / "tests" / "c"
+DOUBLE_SOURCES = [
+    DOUBLES / "double_enhancer.c",
+    DOUBLES / "double_classifiers.c",
+    ROOT / "nnsp_lib/src/detector.c",
+]
+DOUBLE = [DOUBLES / "def_nn0_double.c"]
+DOUBLE_VAD = [DOUBLES / "def_nn1_vad.c"]
+DOUBLE_KWS = [DOUBLES / "def_nn2_kws.c"]
 INCLUDES = [f"-I{path}" for path in (APP, ROOT / "nnsp_lib/include", ROOT / "nnsp_lib/src", DOUBLES)]
 SANITIZE = ["-g", "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
 STRICT = ["-std=c99", "-D_POSIX_C_SOURCE=200112L", "-Wall", "-Wextra", "-Wconversion", "-Werror"]
@@ -35,21 +43,24 @@ def compile_c(output: Path, sources: list[Path], flags: list[str], compiler: str
     return output
 
 
-def model_flags(stem: str) -> list[str]:
-    """The macros by which main.c finds its model."""
-    import cortex_m
+def models_of(folder: Path, tables: list[Path]) -> list[str]:
+    """Write image_models.h, by which the app finds its networks, and give the compiler's option for it."""
+    import image_models
 
-    return [f"-D{name}={value}" for name, value in cortex_m.model_macros(stem).items()]
+    folder.mkdir(exist_ok=True)
+    (folder / "image_models.h").write_text(image_models.header(tables))
+    return [f"-I{folder}"]
 
 
-def build_board(output: Path, *flags: str) -> Path:
+def build_board(output: Path, *flags: str, models: list[Path] = DOUBLE) -> Path:
     """The firmware's app as a process of this computer, with the double for the library, sanitized."""
-    sources = [*APP_SOURCES, DOUBLES / "port_host.c", DOUBLES / "double_enhancer.c"]
-    return compile_c(output, sources, [*SANITIZE, *model_flags("def_nn0_double"), *flags])
+    sources = [*APP_SOURCES, DOUBLES / "port_host.c", *DOUBLE_SOURCES]
+    models_flags = models_of(output.with_name(f"{output.name}_models"), models)
+    return compile_c(output, sources, [*SANITIZE, *models_flags, *flags])
 
 
-def build_image(output: Path, stem: str, sources: list[Path], flags: list[str], board: str) -> Path:
-    """The firmware for an emulated board, with other sources for model and library."""
+def build_image(output: Path, models: list[Path], sources: list[Path], flags: list[str], board: str) -> Path:
+    """The firmware for an emulated board, with other sources for models and library."""
     import cortex_m
 
     target = importlib.import_module(f"target_{board}")
@@ -60,7 +71,7 @@ def build_image(output: Path, stem: str, sources: list[Path], flags: list[str], 
     options = [
         *target.MACHINE,
         *cortex_m.FLAGS,
-        *model_flags(stem),
+        *models_of(output.with_name(f"{output.stem}_models"), models),
         *(f"-D{name}={value}" for name, value in getattr(target, "board_defines", dict)().items()),
         *flags,
         *(f"-I{path}" for path in folders),
@@ -74,9 +85,9 @@ def build_image(output: Path, stem: str, sources: list[Path], flags: list[str], 
     return compile_c(output, objects, link, "arm-none-eabi-gcc")
 
 
-def double_image(output: Path, *flags: str, board: str = "qemu_m4") -> Path:
+def double_image(output: Path, *flags: str, board: str = "qemu_m4", models: list[Path] = DOUBLE) -> Path:
     """The firmware for an emulated board around the double of the library."""
-    return build_image(output, "def_nn0_double", [DOUBLES / "double_enhancer.c"], list(flags), board)
+    return build_image(output, models, DOUBLE_SOURCES, list(flags), board)
 
 
 def small_table(folder: Path, net_id: int = 9, seed: int = 1) -> Path:
@@ -88,14 +99,19 @@ def small_table(folder: Path, net_id: int = 9, seed: int = 1) -> Path:
     return folder / f"def_nn{net_id}_small.c"
 
 
-def small_firmware(folder: Path, board: str = "qemu_m4") -> tuple[Path, Path]:
-    """Image for an emulated board of the real library and a small untrained network, and its table."""
+def real_image(output: Path, models: list[Path], board: str = "qemu_m4") -> Path:
+    """Image for an emulated board of the real library and these tables, all of one folder."""
     import cortex_m
 
     arch = importlib.import_module(f"target_{board}").ARCH
+    sources = [*models, *cortex_m.library_sources(arch, ROOT)]
+    return build_image(output, models, sources, [f"-I{models[0].parent}"], board)
+
+
+def small_firmware(folder: Path, board: str = "qemu_m4") -> tuple[Path, Path]:
+    """Image for an emulated board of the real library and a small untrained network, and its table."""
     table = small_table(folder)
-    sources = [table, *cortex_m.library_sources(arch, ROOT)]
-    return build_image(folder / "small.elf", table.stem, sources, [f"-I{folder}"], board), table
+    return real_image(folder / "small.elf", [table], board), table
 
 
 def double_output(samples: np.ndarray, hop: int = 160) -> np.ndarray:

@@ -25,7 +25,7 @@ from board_doubles import (
     double_output,
     noise,
 )
-from nnsp.device import live, streaming
+from nnsp.device import live, reference
 from nnsp.device.boards import open_board
 from nnsp.device.link import (
     ENHANCED,
@@ -119,7 +119,7 @@ def test_ten_seconds_of_speech_equal_the_library_here(image: bytes) -> None:
     link = Link(port)
     hello = link.hello()
     streamed = link.stream(hello, samples)
-    expected = streaming.expected_output(TABLE, hello, samples, streamed.silenced)
+    expected = reference.expected_output(TABLE, hello, samples, streamed.silenced)
     np.testing.assert_array_equal(streamed.audio, expected)
     stats = streamed.stats
     assert (stats.hops, stats.lost, stats.broken, stats.unsent, stats.overrun, streamed.broken) == (
@@ -226,19 +226,25 @@ def oversized() -> bytes:
         ([encode(Type.AUDIO, 0, bytes(320))], Error.NOT_STARTED),
         ([encode(Type.STOP, 5)], Error.NOT_STARTED),
         (
-            [encode(Type.START, 1, START.pack(16000, 160)), encode(Type.START, 2, START.pack(16000, 160))],
+            [
+                encode(Type.START, 1, START.pack(16000, 160, 0)),
+                encode(Type.START, 2, START.pack(16000, 160, 0)),
+            ],
             Error.STARTED,
         ),
-        ([encode(Type.START, 1, START.pack(8000, 160))], Error.FORMAT),
-        ([encode(Type.START, 1, START.pack(16000, 80))], Error.FORMAT),
+        ([encode(Type.START, 1, START.pack(8000, 160, 0))], Error.FORMAT),
+        ([encode(Type.START, 1, START.pack(16000, 80, 0))], Error.FORMAT),
         ([encode(77, 1, b"?")], Error.TYPE),
         ([encode(0, 1)], Error.TYPE),
         ([encode(Type.HELLO, 1, b"x")], Error.LENGTH),
-        ([encode(Type.START, 1, START.pack(16000, 160)), encode(Type.AUDIO, 0, bytes(318))], Error.LENGTH),
+        ([encode(Type.START, 1, START.pack(16000, 160, 0)), encode(Type.AUDIO, 0, bytes(318))], Error.LENGTH),
         ([oversized()], Error.BROKEN),
         ([encode(Type.AUDIO, 0, bytes(range(1, 251)))[:100] + b"\0"], Error.BROKEN),
         ([b"\x05\0\x01\xff\0" + bytes(100)], Error.BROKEN),
-        ([encode(Type.START, 1, START.pack(16000, 160)), encode(Type.AUDIO, 50, bytes(320))], Error.SEQUENCE),
+        (
+            [encode(Type.START, 1, START.pack(16000, 160, 0)), encode(Type.AUDIO, 50, bytes(320))],
+            Error.SEQUENCE,
+        ),
     ],
     ids=lambda value: value.name if isinstance(value, Error) else "",
 )
@@ -337,7 +343,7 @@ def test_192_mhz_or_the_way_back(part: dict[str, Any]) -> None:
     if part:
         assert "96 MHz" in hello.board and hello.count_hz == 96_000_000
     samples = speech(10)
-    expected = streaming.expected_output(TABLE, hello, samples, np.zeros(10, np.bool_))
+    expected = reference.expected_output(TABLE, hello, samples, np.zeros(10, np.bool_))
     np.testing.assert_array_equal(link.stream(hello, samples).audio, expected)
 
 
@@ -380,7 +386,7 @@ def test_a_host_that_goes_leaves_a_board_for_the_next(double: bytes, tmp_path: P
         number = int(board.rpartition(":")[2])
         for cut in (0, 100, 334):
             with socket.create_connection(("127.0.0.1", number)) as link:
-                link.sendall(encode(Type.START, 1, START.pack(16000, 160)))
+                link.sendall(encode(Type.START, 1, START.pack(16000, 160, 0)))
                 link.sendall((encode(Type.AUDIO, 0, bytes(320)) * 4)[: 334 + cut])
                 time.sleep(0.1)
         with open_board(board) as port:
@@ -412,7 +418,7 @@ def test_ten_minutes_without_a_drop(fast_image: bytes, capsys: pytest.CaptureFix
     hello = link.hello()
     executed = port.board.cpu.executed
     streamed = link.stream(hello, samples)
-    expected = streaming.expected_output(TABLE, hello, samples, streamed.silenced)
+    expected = reference.expected_output(TABLE, hello, samples, streamed.silenced)
     np.testing.assert_array_equal(streamed.audio, expected)
     stats = streamed.stats
     assert streamed.answered.all()

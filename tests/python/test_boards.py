@@ -60,10 +60,9 @@ def test_emulated_board_streams_and_counts(board: str, emulator: Emulator) -> No
     for streamed in (first, second):
         np.testing.assert_array_equal(streamed.audio, double_output(samples))
         assert streamed.stats.worst == streamed.work.max()
-    # The double does the same for every hop: two passes over 160 samples.
+    # Two passes over 160 samples, the same for every hop; the timer is good to one instruction.
     assert 320 < first.work[0] < 10 * 320
-    np.testing.assert_array_equal(first.work, np.full(60, first.work[0]))
-    np.testing.assert_array_equal(first.work, second.work)
+    assert np.ptp(np.concatenate([first.work, second.work])) <= 1
     used = hello.stack_bytes - first.stats.stack_left
     assert 500 < used < hello.stack_bytes
     link.exit()
@@ -133,7 +132,7 @@ def test_emulated_board_equals_the_library_here(board: str, tmp_path: Path) -> N
         streamed = link.stream(hello, samples)
     reference = TableEnhancer(table)
     assert hello.state_bytes == reference.state_bytes
-    assert hello.network_checksum == reference.enhancer.model.network.checksum
+    assert hello.networks[0].network_checksum == reference.enhancer.model.network.checksum
     np.testing.assert_array_equal(streamed.audio, reference.process(samples))
     assert streamed.audio.any()
 

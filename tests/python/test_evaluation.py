@@ -13,7 +13,7 @@ import pytest
 import soundfile
 
 from board_doubles import small_firmware
-from nnsp.device import boards, streaming
+from nnsp.device import boards, reference
 from nnsp.device.link import Link, Streamed
 from nnsp.errors import UserError
 from nnsp.evaluation import intervals, pairs, scoring, systems
@@ -188,7 +188,7 @@ def test_a_board_gives_what_the_library_gives(
     pair: Pair, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     image, table = small_firmware(tmp_path)
-    monkeypatch.setattr(streaming, "MODELS", table.parent)
+    monkeypatch.setattr(reference, "MODELS", table.parent)
     monkeypatch.setattr(boards, "build_image", lambda board, model: image)
     short = Pair("all", "short", "short", pair.noisy[:8123], pair.clean[:8123])
     (heard,) = enhance(short, "board:qemu_m4@small")

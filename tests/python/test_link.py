@@ -19,6 +19,10 @@ from hypothesis import strategies as st
 from board_doubles import (
     APP,
     APP_SOURCES,
+    DOUBLE,
+    DOUBLE_KWS,
+    DOUBLE_SOURCES,
+    DOUBLE_VAD,
     DOUBLES,
     FAULTS,
     SANITIZE,
@@ -29,7 +33,7 @@ from board_doubles import (
     build_board,
     compile_c,
     double_output,
-    model_flags,
+    models_of,
     noise,
     running,
 )
@@ -38,6 +42,7 @@ from nnsp.device.link import Error, Event, Link, LinkLost, Parser, Type, encode
 from nnsp.errors import UserError
 
 CAPACITY = 400
+ALL = [*DOUBLE, *DOUBLE_VAD, *DOUBLE_KWS]
 
 
 class CLink:
@@ -176,8 +181,8 @@ def test_crc_is_zlibs(c_link: CLink, data: bytes) -> None:
 def test_broken_frames_at_parser_and_app(tmp_path: Path, compiler: str) -> None:
     """Fifty thousand of them, or as many as the environment's FRAMES says."""
     frames = int(os.environ.get("FRAMES", "50000"))
-    sources = [*APP_SOURCES, DOUBLES / "fuzz_link.c", DOUBLES / "double_enhancer.c"]
-    flags = [*SANITIZE, "-Dmain=app_main", *model_flags("def_nn0_double")]
+    sources = [*APP_SOURCES, DOUBLES / "fuzz_link.c", *DOUBLE_SOURCES]
+    flags = [*SANITIZE, "-Dmain=app_main", *models_of(tmp_path, ALL)]
     fuzz = compile_c(tmp_path / "fuzz", sources, flags, compiler)
     done = subprocess.run(
         [fuzz, str(frames), "2024"], capture_output=True, text=True, timeout=60 + frames / 1000
@@ -192,6 +197,8 @@ def test_broken_frames_at_parser_and_app(tmp_path: Path, compiler: str) -> None:
         "frame with a wrong checksum",
         "RESULT",
         "LIVE",
+        "EVENT",
+        "SCORES",
         "ERROR",
     ):
         assert int(counts[name]) > frames / 100, name
@@ -215,8 +222,9 @@ def quick(port: links.Port) -> Link:
 def test_board_says_what_it_is(port: SocketPort) -> None:
     hello = Link(port).hello()
     assert (hello.rate, hello.hop, hello.delay, hello.credits) == (16000, 160, 320, 4)
-    assert (hello.board, hello.model, hello.model_id, hello.state_bytes) == ("host process", "double", 0, 32)
-    assert (hello.network_checksum, hello.frontend_checksum) == (0x12345678, 0x0F0F0F0F)
+    assert (hello.board, hello.gate) == ("host process", 0)
+    double = links.Network(0, 0x12345678, 0x0F0F0F0F, 32, "enhance", None, "double", ())
+    assert hello.networks == (double,)
     assert (hello.unit, hello.count_hz, hello.stack_bytes, hello.payload_limit) == (
         "instructions",
         0,
@@ -302,7 +310,7 @@ def test_a_lost_tail_is_sent_again(port: SocketPort) -> None:
 
 
 AUDIO = bytes(320)
-FORMAT = links.START.pack(16000, 160)
+FORMAT = links.START.pack(16000, 160, 0)
 
 
 def test_bad_commands_are_answered(port: SocketPort) -> None:
@@ -315,9 +323,9 @@ def test_bad_commands_are_answered(port: SocketPort) -> None:
     raw.expect_error(Error.NOT_STARTED, 0, "send START first (to AUDIO)")
     raw.send(Type.STOP, 4)
     raw.expect_error(Error.NOT_STARTED, 4, "no stream runs")
-    raw.send(Type.START, 5, links.START.pack(8000, 160))
+    raw.send(Type.START, 5, links.START.pack(8000, 160, 0))
     raw.expect_error(Error.FORMAT, 5, "rate and hop of the HELLO")
-    raw.send(Type.START, 6, links.START.pack(16000, 128))
+    raw.send(Type.START, 6, links.START.pack(16000, 128, 0))
     raw.expect_error(Error.FORMAT, 6, "rate and hop of the HELLO")
     for kind in (Type.HELLO, Type.START, Type.STOP, Type.RESET, Type.AUDIO, Type.STATS, Type.EXIT):
         raw.send(kind, 7, b"abc")
@@ -367,7 +375,7 @@ def test_broken_frames_are_reported_and_survived(port: SocketPort) -> None:
 def test_any_bytes_and_then_a_hello(board: Path, data: bytes) -> None:
     with running(board) as port:
         port.send(data)
-        assert quick(port).hello().model == "double"
+        assert quick(port).hello().models == "double"
 
 
 def test_a_host_that_does_not_read_blocks_nothing(port: SocketPort) -> None:
@@ -422,6 +430,11 @@ def test_a_port_that_only_echoes(line: tuple[SocketPort, socket.socket]) -> None
         Link(port, timeout=0.5).hello()
 
 
+def said_hello(rate: int = 16000, hop: int = 160, unit: int = 0, gate: int = 0, networks: int = 0) -> bytes:
+    """A HELLO up to its networks."""
+    return links.HELLO.pack(rate, hop, 320, 2, 320, 0, 0, unit, gate, networks) + b"\x06played\x00\x010"
+
+
 def play(other: socket.socket, hello: bytes, on_audio: bytes) -> None:
     """Answer requests as a board does, and the third AUDIO with something else."""
     parser = Parser()
@@ -431,6 +444,8 @@ def play(other: socket.socket, hello: bytes, on_audio: bytes) -> None:
                 if parser.push(byte) is Event.FRAME:
                     frame = parser.frame
                     answer = encode(frame.type, frame.sequence, hello if frame.type == Type.HELLO else b"")
+                    if frame.type == Type.SET:
+                        answer = encode(Type.SET, frame.sequence, bytes(4) + frame.payload)
                     if frame.type == Type.AUDIO:
                         result = links.RESULT.pack(1, 0) + frame.payload
                         answer = encode(Type.RESULT, frame.sequence, result)
@@ -457,8 +472,7 @@ def test_a_board_that_stops_in_mid_stream(
     line: tuple[SocketPort, socket.socket], said: bytes, sentence: str
 ) -> None:
     port, other = line
-    numbers = links.HELLO.pack(16000, 160, 320, 2, 320, 0, 0, 0, 0, 0, 0, 0)
-    hello = numbers + b"".join(bytes([len(text)]) + text for text in (b"played", b"", b"0", b"m"))
+    hello = said_hello(networks=1) + links.NETWORK.pack(0, 0, 0, 0, 0, 0, 0) + b"\x01m"
     threading.Thread(target=play, args=(other, hello, said), daemon=True).start()
     link = Link(port)
     with pytest.raises(LinkLost, match=sentence):
@@ -472,16 +486,31 @@ def test_a_refused_request_is_the_users_sentence(port: SocketPort) -> None:
         Link(port).start(44100, 160)
 
 
+NETWORK = links.NETWORK.pack(7, 1, 2, 3, 1, 2, 2) + b"\x03kws\x04none\x03one"
+
+
+def test_a_hello_of_one_network() -> None:
+    hello = links.Hello.unpack(said_hello(networks=1, gate=1) + NETWORK)
+    network = links.Network(7, 1, 2, 3, "classify", "event", "kws", ("none", "one"))
+    assert hello.networks == hello.classifiers == (network,)
+    assert (hello.enhancer, hello.gating, hello.models, hello.state_bytes) == (None, network, "kws", 3)
+
+
 @pytest.mark.parametrize(
     "payload",
     [
         b"",
-        bytes(34),
-        bytes(35),
-        links.HELLO.pack(*[0] * 11, 9) + bytes(4),
-        links.HELLO.pack(16000, 160, 0, 1, *[0] * 8) + b"\x09short",
-        bytes(35) + bytes(5),
-        links.HELLO.pack(16000, 0, 0, 1, *[0] * 8) + bytes(4),
+        said_hello()[:20],
+        said_hello(),
+        said_hello(networks=1) + NETWORK[:-1],
+        said_hello(networks=1) + NETWORK + b"\0",
+        said_hello(networks=2) + NETWORK,
+        said_hello(networks=1, unit=9) + NETWORK,
+        said_hello(networks=1, gate=2) + NETWORK,
+        said_hello(networks=1, hop=0) + NETWORK,
+        said_hello(networks=1, rate=0) + NETWORK,
+        said_hello(networks=1) + NETWORK.replace(b"\x01\x02\x02\0", b"\x01\x03\x02\0"),
+        said_hello(networks=1) + NETWORK.replace(b"\x01\x02\x02\0", b"\x02\x02\x02\0"),
     ],
 )
 def test_what_is_no_hello(payload: bytes) -> None:

@@ -32,7 +32,7 @@ from board_doubles import (
     running,
     small_firmware,
 )
-from nnsp.device import boards, live, samples, streaming
+from nnsp.device import boards, live, reference, samples
 from nnsp.device import link as links
 from nnsp.device.boards import open_board
 from nnsp.device.link import (
@@ -170,8 +170,7 @@ def firmware(
 @pytest.fixture
 def order(firmware: tuple[str, Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Order:
     board, image, table = firmware
-    monkeypatch.setattr(streaming, "MODELS", table.parent)
-    monkeypatch.setattr(live, "MODELS", table.parent)
+    monkeypatch.setattr(reference, "MODELS", table.parent)
     sound = (0.2 * np.random.default_rng(3).standard_normal(64000)).clip(-1, 0.999)
     soundfile.write(tmp_path / "room.wav", sound, 16000, subtype="PCM_16")
     return Order(
@@ -382,35 +381,37 @@ def process(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return build_board(tmp_path_factory.mktemp("live") / "board", "-DMICROPHONE_HZ=16000", "-DBUTTON_AT=30u")
 
 
-START = START_LIVE.pack(16000, 160, BOTH, Packing.PCM16)
+START = START_LIVE.pack(16000, 160, 0, BOTH, Packing.PCM16)
 
 
-def live_start(streams: int, packing: int, rate: int = 16000) -> bytes:
-    return START_LIVE.pack(rate, 160, streams, packing)
+def live_start(streams: int, packing: int, rate: int = 16000, scores: int = 0) -> bytes:
+    return START_LIVE.pack(rate, 160, scores, streams, packing)
 
 
 def test_bad_commands_of_a_live_stream_are_answered(process: Path) -> None:
     with running(process) as port:
         raw = Raw(port)
-        for number, (streams, packing) in enumerate([(0, 0), (4, 0), (255, 0), (1, 2), (3, 255)]):
+        for number, (streams, packing) in enumerate([(0, 2), (4, 0), (255, 0), (1, 2), (3, 255)]):
             raw.send(Type.START, number, live_start(streams, packing))
-            raw.expect_error(Error.FORMAT, number, "a live stream is raw 1, enhanced 2 or both 3")
+            raw.expect_error(Error.FORMAT, number, "a live stream is none 0, raw 1, enhanced 2 or both 3")
         raw.send(Type.START, 5, live_start(3, 0, 8000))
         raw.expect_error(Error.FORMAT, 5, "rate and hop of the HELLO")
-        for size in (5, 7, 9):
+        for size in (6, 8, 10):
             raw.send(Type.START, size, bytes(size))
             raw.expect_error(Error.LENGTH, size, "another size (to START)")
-        for payload in (SET.pack(32769, 0, 0), SET.pack(0, 65535, 0), SET.pack(0, 0, 2)):
+        for payload in (SET.pack(32769, 0, 0, 0), SET.pack(0, 65535, 0, 0), SET.pack(0, 0, 2, 0)):
             raw.send(Type.SET, 10, payload)
             raw.expect_error(
-                Error.RANGE, 10, "gains go from 0 to 32768 (1024 is 0 dB), bypass is 0 or 1 (to SET)"
+                Error.RANGE,
+                10,
+                "gains go from 0 to 32768 (1024 is 0 dB), bypass and gating are 0 or 1 (to SET)",
             )
         raw.send(Type.SET, 11, b"1234")
         raw.expect_error(Error.LENGTH, 11, "another size (to SET)")
         raw.send(Type.LIVE, 12, b"")
         raw.expect_error(Error.TYPE, 12, "not known here (to LIVE)")
-        raw.send(Type.SET, 13, SET.pack(2048, 512, 0))
-        assert HELD.unpack(raw.expect(Type.SET, 13)) == (0, 2048, 512, 0)
+        raw.send(Type.SET, 13, SET.pack(2048, 512, 0, 1))
+        assert HELD.unpack(raw.expect(Type.SET, 13)) == (0, 2048, 512, 0, 1)
         raw.send(Type.STATS, 14)
         stats = Stats.unpack(raw.expect(Type.STATS, 14))
         assert (stats.refused, stats.hops, stats.late) == (14, 0, 0)
@@ -418,7 +419,7 @@ def test_bad_commands_of_a_live_stream_are_answered(process: Path) -> None:
         raw.expect(Type.START, 15)
         for kind, number, payload, code, words in (
             (Type.START, 16, START, Error.STARTED, "a stream runs already; send STOP or RESET first"),
-            (Type.START, 17, links.START.pack(16000, 160), Error.STARTED, "a stream runs already"),
+            (Type.START, 17, links.START.pack(16000, 160, 0), Error.STARTED, "a stream runs already"),
             (Type.AUDIO, 0, bytes(320), Error.NOT_STARTED, "this stream is live and takes no audio"),
             (77, 18, b"", Error.TYPE, "not known"),
         ):

@@ -45,6 +45,15 @@ def test_no_target_prints_the_help() -> None:
             "scons: baud=2000000: the UART comes no nearer than 1500000 bit/s, -25.0% off where 2% is bearable; "
             "docs/apollo4.md lists rates that fit\n",
         ),
+        (
+            ["target=qemu_m4", "model=se,se"],
+            "scons: model=se,se: 'se' is named twice; name each network once\n",
+        ),
+        (
+            ["target=qemu_m4", "model=se,se_small"],
+            "scons: firmware/models/def_nn3_se.c and firmware/models/def_nn3_se_small.c both have the id 3; "
+            "convert one again with another --net_id\n",
+        ),
         (["target=apollo4", "baud=fast"], "scons: baud=fast: expected bits per second, like 115200\n"),
         (
             ["target=apollo4", "run"],
@@ -57,6 +66,73 @@ def test_a_slip_ends_in_one_sentence(arguments: list[str], sentence: str) -> Non
     done = scons(*arguments)
     assert done.returncode == 2
     assert done.stdout == sentence
+
+
+def header(folder: Path, number: int, name: str, **change: str) -> None:
+    """A table of which scons sees the header alone."""
+    macros = {"ID": str(number), "RATE": "16000", "HOP": "160", "WINDOW": "480", "FFT": "512"}
+    macros |= {"TASK": "NNSP_CLASSIFY", "LABELS": "1", "LABEL_BYTES": "7", "STATE_BYTES": "5000"} | change
+    stem = f"def_nn{number}_{name}"
+    (folder / f"{stem}.c").touch()
+    lines = [f"#define NN{number}_{name.upper()}_{key} {value}\n" for key, value in macros.items() if value]
+    (folder / f"{stem}.h").write_text("".join(lines))
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (
+            {"RATE": "8000"},
+            r"def_nn1_vad\.c has 16000 samples per second and .*def_nn2_other\.c 8000: networks of one",
+        ),
+        ({"HOP": "128"}, r"has 160 samples a hop and .* 128: "),
+        ({"WINDOW": "512"}, r"has 480 samples of window and .* 512: "),
+        ({"FFT": "1024"}, r"has 512 points of transform and .* 1024: "),
+        (
+            {"ID": "1"},
+            r"^.*def_nn1_vad\.c and .*def_nn2_other\.c both have the id 1; convert one again with another",
+        ),
+        ({"LABEL_BYTES": ""}, r"^.*def_nn2_other\.c is of an older format: convert the network again$"),
+    ],
+)
+def test_networks_that_do_not_go_together(tmp_path: Path, change: dict[str, str], words: str) -> None:
+    import image_models
+
+    header(tmp_path, 1, "vad")
+    header(tmp_path, 2, "other")
+    assert [Path(path).stem for path in image_models.choose("other,vad", tmp_path)] == [
+        "def_nn2_other",
+        "def_nn1_vad",
+    ]
+    header(tmp_path, 2, "other", **change)
+    with pytest.raises(ValueError, match=words):
+        image_models.choose("vad,other", tmp_path)
+
+
+def test_one_enhancer_at_most(tmp_path: Path) -> None:
+    import image_models
+
+    header(tmp_path, 1, "se", TASK="NNSP_ENHANCE")
+    header(tmp_path, 2, "vad")
+    header(tmp_path, 3, "other", TASK="NNSP_ENHANCE")
+    with pytest.raises(
+        ValueError, match=r"def_nn1_se\.c and .*def_nn3_other\.c both enhance; an image has one"
+    ):
+        image_models.choose("se,vad,other", tmp_path)
+
+
+def test_who_analyses_has_room_for_it(tmp_path: Path) -> None:
+    import image_models
+
+    header(tmp_path, 1, "se", TASK="NNSP_ENHANCE")
+    header(tmp_path, 2, "vad")
+    header(tmp_path, 3, "kws")
+    for names, rows in {
+        "kws,vad": ["nn3_kws, NN3_KWS, NN3_KWS_STATE_BYTES", "nn2_vad, NN2_VAD, NN2_VAD_SHARED_STATE_BYTES"],
+        "vad,se": ["nn2_vad, NN2_VAD, NN2_VAD_SHARED_STATE_BYTES", "nn1_se, NN1_SE, NN1_SE_STATE_BYTES"],
+    }.items():
+        text = image_models.header(image_models.choose(names, tmp_path))
+        assert [line.strip(" \\") for line in text.splitlines()[-2:]] == [f"MODEL({row})" for row in rows]
 
 
 def test_missing_compilers_are_named(tmp_path: Path) -> None:
@@ -125,7 +201,7 @@ def test_a_memory_that_is_full_stops_the_build(tmp_path: Path) -> None:
 def test_main_is_compiled_again_when_its_network_changes() -> None:
     """A macro names the model's header, which SCons does not see by itself."""
     tree = scons("-n", "target=qemu_m4", "--tree=all").stdout.splitlines()
-    main = next(number for number, line in enumerate(tree) if line.endswith("firmware/app/main_se.o"))
+    main = next(number for number, line in enumerate(tree) if line.endswith("nnsp_se/firmware/app/main.o"))
     depth = tree[main].index("+-")
     below = itertools.takewhile(lambda line: line.find("+-") > depth, tree[main + 1 :])
     assert any(line.endswith("firmware/models/def_nn3_se.h") for line in below)

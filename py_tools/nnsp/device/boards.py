@@ -180,6 +180,8 @@ def _free_port() -> int:
 def build_image(board: str, model: str) -> Path:
     """Build the firmware for an emulator where its sources have changed, and give the image's path.
 
+    `model` is what ``scons model=`` takes: names of networks with commas between them.
+
     Raises
     ------
     UserError
@@ -190,7 +192,7 @@ def build_image(board: str, model: str) -> Path:
     if done.returncode:
         said = (done.stdout + done.stderr).strip()
         raise UserError(f"the firmware for {board} does not build: {said.removeprefix('scons: ')}")
-    return ROOT / "build" / board / f"nnsp_{model}.elf"
+    return ROOT / "build" / board / f"nnsp_{model.replace(',', '_')}.elf"
 
 
 @contextlib.contextmanager

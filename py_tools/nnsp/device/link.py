@@ -15,19 +15,21 @@ from numpy.typing import NDArray
 from nnsp.device.samples import GAIN_ONE, Packing, block_bytes, unpack
 from nnsp.errors import UserError
 
-VERSION = 2
+VERSION = 3
 HEADER = struct.Struct("<BBI")  # version, type, sequence
 CRC = struct.Struct("<I")
 OVERHEAD_BYTES = HEADER.size + CRC.size
 FRAME_BYTES = 4096  # the largest frame that the host takes
-START = struct.Struct("<IH")  # rate, hop
-START_LIVE = struct.Struct("<IHBB")  # the same, streams, packing
-SET = struct.Struct("<HHB")  # gain before the network, gain behind it, bypass
-HELD = struct.Struct("<IHHB")  # the answer to SET: from which hop on, and the same
+START = struct.Struct("<IHB")  # rate, hop, whether scores are sent
+START_LIVE = struct.Struct("<IHBBB")  # the same, streams, packing
+SET = struct.Struct("<HHBB")  # gain before the network, gain behind it, bypass, gating
+HELD = struct.Struct("<IHHBB")  # the answer to SET: from which hop on, and the same
 LIVE = struct.Struct("<IHHBHH")  # work, late, missed, flags, level in, level out; then the packed hops
 RESULT = struct.Struct("<II")  # work, silenced; then the samples
-HELLO = struct.Struct("<IHHHHHIIIIIB")
-STATS = struct.Struct("<14I")
+EVENT = struct.Struct("<IHHHB")  # hop, model, label, probability, edge
+HELLO = struct.Struct("<IHHHHIIBBB")
+NETWORK = struct.Struct("<HIIIBBH")
+STATS = struct.Struct("<16I")
 SILENCED_BITS = 32
 RAW, ENHANCED = 1, 2  # streams of LIVE
 STALLS_MAX = 8  # silences in a row that a stream outlasts
@@ -47,6 +49,8 @@ class Type(enum.IntEnum):
     ERROR = 9
     SET = 10
     LIVE = 11
+    EVENT = 12
+    SCORES = 13
 
 
 class Error(enum.IntEnum):
@@ -73,6 +77,14 @@ class Flag(enum.IntFlag):
     LATE = 2
     CLIPPED_IN = 4
     CLIPPED_OUT = 8
+
+
+class Edge(enum.IntEnum):
+    """What an EVENT says of its label; ``networks_edge`` in C."""
+
+    EVENT = 0
+    BEGIN = 1
+    END = 2
 
 
 class Event(enum.IntEnum):
@@ -191,11 +203,25 @@ class Parser:
 
 
 @dataclass(frozen=True)
+class Network:
+    """One network of an image, as its HELLO says; `detector` is None, "state" or "event"."""
+
+    model_id: int
+    network_checksum: int
+    frontend_checksum: int
+    state_bytes: int
+    task: str
+    detector: str | None
+    name: str
+    labels: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Hello:
     """What a board says of itself.
 
     `delay` is in samples, `unit` is what the work counter counts, `count_hz` how many of it pass per second
-    (0: counts are not time).
+    (0: counts are not time). `gate` is the number of the network that gates the others, from 1; 0: none does.
     """
 
     rate: int
@@ -203,37 +229,91 @@ class Hello:
     delay: int
     credits: int
     payload_limit: int
-    model_id: int
-    network_checksum: int
-    frontend_checksum: int
-    state_bytes: int
     stack_bytes: int
     count_hz: int
     unit: str
+    gate: int
     board: str
     reset_cause: str
     library: str
-    model: str
+    networks: tuple[Network, ...]
+
+    @property
+    def models(self) -> str:
+        """Names of the networks in the order of the image, as ``scons model=`` takes them."""
+        return ",".join(network.name for network in self.networks)
+
+    @property
+    def state_bytes(self) -> int:
+        """Bytes of state of all networks together."""
+        return sum(network.state_bytes for network in self.networks)
+
+    @property
+    def enhancer(self) -> Network | None:
+        """The network that makes the audio, where there is one."""
+        return next((network for network in self.networks if network.task == "enhance"), None)
+
+    @property
+    def classifiers(self) -> tuple[Network, ...]:
+        """The networks that give scores, in the order of SCORES."""
+        return tuple(network for network in self.networks if network.task == "classify")
+
+    @property
+    def gating(self) -> Network | None:
+        """The network that gates the others, where there is one."""
+        return self.networks[self.gate - 1] if self.gate else None
 
     @classmethod
     def unpack(cls, payload: bytes) -> "Hello":
         """Read a payload; raises ValueError where it is none."""
         try:
-            numbers = HELLO.unpack_from(payload)
-            board, reset_cause, library, model = _texts(payload[HELLO.size :])
-            unit = ("instructions", "cycles")[numbers[-1]]
-            fields: list[Any] = [*numbers[:-1], unit, board, reset_cause, library, model]
+            *numbers, unit, gate, count = HELLO.unpack_from(payload)
+            at = HELLO.size
+            texts = []
+            for _ in range(3):
+                text, at = _text(payload, at)
+                texts.append(text)
+            networks = []
+            for _ in range(count):
+                network, at = _network(payload, at)
+                networks.append(network)
+            fields: list[Any] = [*numbers, ("instructions", "cycles")[unit], gate, *texts, tuple(networks)]
             hello = cls(*fields)
-            if not (hello.rate and hello.hop and hello.credits):
-                raise ValueError("a HELLO without rate, hop or credits")
-            return hello
         except (struct.error, IndexError) as error:
             raise ValueError(f"not a HELLO: {error}") from error
+        if not (hello.rate and hello.hop and hello.credits and networks and gate <= count):
+            raise ValueError("a HELLO without rate, hop, credits or network")
+        if at != len(payload):
+            raise ValueError("a HELLO of another length than it says")
+        return hello
+
+
+def _text(payload: bytes, at: int) -> tuple[str, int]:
+    """Text at a place of a payload, and the place behind it."""
+    end = at + 1 + payload[at]
+    if end > len(payload):
+        raise ValueError("a text runs over the end of its payload")
+    return payload[at + 1 : end].decode("utf-8", "replace"), end
+
+
+def _network(payload: bytes, at: int) -> tuple[Network, int]:
+    *numbers, task, detector, count = NETWORK.unpack_from(payload, at)
+    name, at = _text(payload, at + NETWORK.size)
+    labels = []
+    for _ in range(count):
+        label, at = _text(payload, at)
+        labels.append(label)
+    kind = (None, "state", "event")[detector]
+    fields: list[Any] = [*numbers, ("enhance", "classify")[task], kind, name, tuple(labels)]
+    return Network(*fields), at
 
 
 @dataclass(frozen=True)
 class Stats:
-    """Counters of a board since START or RESET; `silenced` bit i: hop ``next_hop - 1 - i`` was lost."""
+    """Counters of a board since START or RESET; `silenced` bit i: hop ``next_hop - 1 - i`` was lost.
+
+    `events` are EVENTs sent or not, `rested` hops in which the gate was closed.
+    """
 
     next_hop: int
     silenced: int
@@ -249,6 +329,8 @@ class Stats:
     stack_bytes: int
     stack_left: int
     late: int
+    events: int
+    rested: int
 
     @classmethod
     def unpack(cls, payload: bytes) -> "Stats":
@@ -259,24 +341,77 @@ class Stats:
             raise ValueError(f"not a STATS: {error}") from error
 
 
-def _texts(payload: bytes) -> Iterator[str]:
-    at = 0
-    while at < len(payload):
-        end = at + 1 + payload[at]
-        if end > len(payload):
-            raise ValueError("a text runs over the end of its payload")
-        yield payload[at + 1 : end].decode("ascii", "replace")
-        at = end
-
-
 def error_text(payload: bytes) -> tuple[int, str]:
     """Give code and sentence of an ERROR payload."""
     if len(payload) < 4:
         return 0, "an ERROR without text"
     code, kind = struct.unpack_from("<HB", payload)
-    text = next(_texts(payload[3:]), "")
+    try:
+        text, _ = _text(payload, 3)
+    except ValueError:
+        return code, "an ERROR whose text is cut short"
     answered = Type(kind).name if kind in Type.__members__.values() else f"type {kind}"
     return code, f"{text} (to {answered})" if kind else text
+
+
+@dataclass(frozen=True)
+class Decision:
+    """One EVENT: what a detector has decided; `label` counts from 0, `probability` is Q15."""
+
+    hop: int
+    model_id: int
+    label: int
+    probability: int
+    edge: Edge
+
+    @classmethod
+    def unpack(cls, payload: bytes) -> "Decision":
+        """Read a payload; raises ValueError where it is none."""
+        try:
+            hop, model_id, label, probability, edge = EVENT.unpack(payload)
+        except struct.error as error:
+            raise ValueError(f"not an EVENT: {error}") from error
+        return cls(hop, model_id, label, probability, Edge(edge))
+
+
+@dataclass
+class Decisions:
+    """What classifiers said in the course of a stream, each in its place however it came.
+
+    Attributes
+    ----------
+    events : dict of int to Decision
+        By number; numbers that are missing up to `Stats.events` were lost.
+    scores : dict of int to (bool [classifiers], int16 [labels])
+        By hop: whether each classifier gave scores in this hop, and the last ones of all, Q15.
+    """
+
+    events: dict[int, Decision] = field(default_factory=dict)
+    scores: dict[int, tuple[NDArray[np.bool_], NDArray[np.int16]]] = field(default_factory=dict)
+
+    def take(self, frame: Frame, hello: Hello) -> Decision | None:
+        """Take an EVENT, which is given back where it is new, or a SCORES; raises ValueError where it is none."""
+        if frame.type == Type.EVENT:
+            decision = Decision.unpack(frame.payload)
+            labels = {network.model_id: len(network.labels) for network in hello.classifiers}
+            if decision.label >= labels.get(decision.model_id, 0):
+                raise ValueError("an EVENT of a label that the board does not have")
+            if frame.sequence in self.events:
+                return None
+            self.events[frame.sequence] = decision
+            return decision
+        given, scores, at = [], [], 0
+        for network in hello.classifiers:
+            part = frame.payload[at : at + 1 + 2 * len(network.labels)]
+            if len(part) != 1 + 2 * len(network.labels):
+                raise ValueError("a SCORES that is too short")
+            given.append(bool(part[0]))
+            scores.append(np.frombuffer(part, "<i2", offset=1).astype(np.int16))
+            at += len(part)
+        if at != len(frame.payload):
+            raise ValueError("a SCORES that is too long")
+        self.scores[frame.sequence] = np.array(given), np.concatenate(scores)
+        return None
 
 
 @dataclass
@@ -301,6 +436,8 @@ class Streamed:
         The board's own counters at the end.
     seconds : float
         Wall-clock time.
+    decisions : Decisions
+        Of the classifiers.
     """
 
     audio: NDArray[np.int16]
@@ -312,6 +449,7 @@ class Streamed:
     resent: int
     stats: Stats
     seconds: float
+    decisions: Decisions
 
 
 @dataclass
@@ -325,6 +463,7 @@ class _Arrivals:
     acknowledged: int = 0  # hops below need no more waiting
     doubled: int = 0
     resent: int = 0
+    decisions: Decisions = field(default_factory=Decisions)
 
     def mark(self, last: int, bits: int) -> None:
         for back in range(min(SILENCED_BITS, last + 1)):
@@ -349,6 +488,7 @@ class Settings:
     gain_in: int = GAIN_ONE
     gain_out: int = GAIN_ONE
     bypass: bool = False
+    gating: bool = True
 
 
 @dataclass(frozen=True)
@@ -392,6 +532,7 @@ class Recorded:
     stats: Stats | None = None
     ended: LinkLost | None = None
     seconds: float = 0.0
+    decisions: Decisions = field(default_factory=Decisions)
 
 
 @dataclass
@@ -503,13 +644,13 @@ class Link:
         """End any stream and forget it."""
         self.request(Type.RESET)
 
-    def start(self, rate: int, hop: int) -> None:
+    def start(self, rate: int, hop: int, scores: bool = False) -> None:
         """Start a stream from silence; `rate` in Hz, `hop` in samples."""
-        self.request(Type.START, START.pack(rate, hop))
+        self.request(Type.START, START.pack(rate, hop, scores))
 
     def set(self, settings: Settings) -> int:
-        """Set gains and bypass of live streams, and give the hop from which on they hold."""
-        payload = SET.pack(settings.gain_in, settings.gain_out, settings.bypass)
+        """Set gains and bypass of live streams, and gating, and give the hop from which on they hold."""
+        payload = SET.pack(settings.gain_in, settings.gain_out, settings.bypass, settings.gating)
         return int(HELD.unpack(self.request(Type.SET, payload))[0])
 
     def live(
@@ -519,6 +660,8 @@ class Link:
         packing: Packing,
         settings: Settings,
         on_hop: Callable[[LiveHop], bool],
+        scores: bool = False,
+        on_decision: Callable[[Decision], None] | None = None,
     ) -> Recorded:
         """Have the board enhance its microphone, until `on_hop` says that it is enough.
 
@@ -527,11 +670,15 @@ class Link:
         hello : Hello
             The board's answer to `hello()`.
         streams : int
-            `RAW`, `ENHANCED` or both: what the board sends.
+            `RAW`, `ENHANCED`, both or 0: what the board sends.
         packing : Packing
         settings : Settings
         on_hop : callable
             Takes each hop and says whether to go on.
+        scores : bool
+            Whether the board sends all scores of its classifiers, too.
+        on_decision : callable, optional
+            Takes each decision of a classifier as it comes.
 
         Returns
         -------
@@ -550,6 +697,7 @@ class Link:
             self._watch(frame)
             if frame.type == Type.HELLO and frame.sequence == 0:
                 raise LinkLost(f"{self.port.name}: the board has started anew in the middle of the stream")
+            self._take_decision(frame, got.decisions, hello, on_decision)
             if frame.type == Type.LIVE:
                 asked = False
                 try:
@@ -565,7 +713,7 @@ class Link:
         self.set(settings)
         self.broken = 0
         # Hops may come in front of the answer to START, where that is lost and asked for again.
-        self.request(Type.START, START_LIVE.pack(hello.rate, hello.hop, streams, packing), take)
+        self.request(Type.START, START_LIVE.pack(hello.rate, hello.hop, scores, streams, packing), take)
         began = time.monotonic()
         try:
             while going:
@@ -595,7 +743,13 @@ class Link:
         self.request(Type.EXIT)
 
     def stream(
-        self, hello: Hello, samples: NDArray[np.int16], progress: Callable[[int], None] | None = None
+        self,
+        hello: Hello,
+        samples: NDArray[np.int16],
+        progress: Callable[[int], None] | None = None,
+        settings: Settings = Settings(),
+        scores: bool = False,
+        on_decision: Callable[[Decision], None] | None = None,
     ) -> Streamed:
         """Send samples through the board, from START to STOP.
 
@@ -606,6 +760,12 @@ class Link:
         samples : int16 [hops * hop]
         progress : callable, optional
             Takes the number of hops done since its last call.
+        settings : Settings
+            Of which gating is what matters here.
+        scores : bool
+            Whether the board sends all scores of its classifiers, too.
+        on_decision : callable, optional
+            Takes each decision of a classifier as it comes.
 
         Returns
         -------
@@ -628,12 +788,14 @@ class Link:
         )
 
         def take(frame: Frame) -> None:
+            self._take_decision(frame, got.decisions, hello, on_decision)
             self._take(frame, got, hello)
 
         self.reset()
+        self.set(settings)
         self.broken = 0
         began = time.monotonic()
-        self.start(hello.rate, hello.hop)
+        self.start(hello.rate, hello.hop, scores)
         sent = reported = stalls = 0
         try:
             while got.acknowledged < total:
@@ -673,7 +835,25 @@ class Link:
             got.resent,
             stats,
             time.monotonic() - began,
+            got.decisions,
         )
+
+    def _take_decision(
+        self,
+        frame: Frame,
+        decisions: Decisions,
+        hello: Hello,
+        on_decision: Callable[[Decision], None] | None,
+    ) -> None:
+        if frame.type not in (Type.EVENT, Type.SCORES):
+            return
+        try:
+            decision = decisions.take(frame, hello)
+        except ValueError:
+            self.broken += 1
+            return
+        if decision is not None and on_decision is not None:
+            on_decision(decision)
 
     def _take(self, frame: Frame, got: _Arrivals, hello: Hello) -> None:
         self._watch(frame)

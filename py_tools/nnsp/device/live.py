@@ -17,8 +17,9 @@ from tqdm import tqdm
 from nnsp.device import samples
 from nnsp.device.boards import MACHINES, build_image, open_board
 from nnsp.device.link import ENHANCED, RAW, Flag, Hello, Link, LinkLost, LiveHop, Recorded, Settings
+from nnsp.device.reference import enhancer_of, find_table
 from nnsp.device.samples import Packing
-from nnsp.device.streaming import MODELS, find_table, memory_rows, output_folder, reference_of, write_json
+from nnsp.device.streaming import check_enhancer, memory_rows, output_folder, write_json
 from nnsp.errors import UserError
 from nnsp.signal import audio
 from nnsp.signal.levels import to_db
@@ -47,7 +48,7 @@ class Order:
 
 
 @contextmanager
-def _until_interrupted() -> Iterator[threading.Event]:
+def until_interrupted() -> Iterator[threading.Event]:
     """An event that the first Ctrl-C sets; a second one interrupts as ever."""
     stop = threading.Event()
     if threading.current_thread() is not threading.main_thread():
@@ -67,7 +68,7 @@ def _until_interrupted() -> Iterator[threading.Event]:
 
 
 @contextmanager
-def _microphone(wav: Path | None) -> Iterator[Path | None]:
+def bare_samples(wav: Path | None) -> Iterator[Path | None]:
     """Bare samples of a recording, as the microphone of an emulated board takes them."""
     if wav is None:
         yield None
@@ -137,16 +138,15 @@ def _level(hops: list[LiveHop], which: str) -> str:
     return f"{mean:.1f} dBFS, loudest hop {loudest:.1f} dBFS, {clipped} hops clipped"
 
 
-def report_rows(hello: Hello, recorded: Recorded, order: Order) -> Iterator[tuple[str, str]]:
-    """Give name and value of what came of a live stream."""
+def report_rows(hello: Hello, recorded: Recorded, sent: str) -> Iterator[tuple[str, str]]:
+    """Give name and value of what came of a live stream; `sent` says of what the board's frames were made."""
     hops = recorded.hops
     span = hops[-1].hop + 1
     missed = missed_hops(recorded)
-    yield "board", f"{hello.board}, library {hello.library}, model '{hello.model}'"
+    yield "board", f"{hello.board}, library {hello.library}, model '{hello.models}'"
     yield "last reset", hello.reset_cause
     yield "audio", f"{span * hello.hop / hello.rate:.2f} s in {recorded.seconds:.1f} s"
-    lossy = ", lossy" if PACKINGS[order.packing] is Packing.ADPCM4 else ""
-    yield "sent", f"{order.send}, {order.packing}{lossy}"
+    yield "sent", sent
     yield "level in", _level(hops, "in")
     yield "level out", _level(hops, "out")
     work = np.array([hop.work for hop in hops])
@@ -166,6 +166,14 @@ def report_rows(hello: Hello, recorded: Recorded, order: Order) -> Iterator[tupl
         yield "unsent by the board", f"{stats.unsent} frames: the line did not take them"
 
 
+def check_source(board: str, seconds: float | None, microphone: Path | None) -> None:
+    """Refuse a length of nothing, and a recording for a microphone that hears by itself."""
+    if seconds is not None and not seconds > 0:
+        raise UserError(f"--seconds={seconds:g}: nothing to record; expected more than 0")
+    if microphone is not None and board not in MACHINES:
+        raise UserError(f"--microphone: {board} has its own; only {' and '.join(MACHINES)} take a recording")
+
+
 def run(order: Order) -> None:
     """Record, check, and write raw.wav, enhanced.wav and report.json.
 
@@ -179,33 +187,25 @@ def run(order: Order) -> None:
         samples.gain_of(order.gain, "--gain"),
         samples.gain_of(order.output_gain, "--output_gain"),
         order.bypass,
+        gating=False,
     )
-    if order.seconds is not None and not order.seconds > 0:
-        raise UserError(f"--seconds={order.seconds:g}: nothing to record; expected more than 0")
-    if order.microphone is not None and order.board not in MACHINES:
-        raise UserError(
-            f"--microphone: {order.board} has its own; only {' and '.join(MACHINES)} take a recording"
-        )
+    check_source(order.board, order.seconds, order.microphone)
     streams, packing = STREAMS[order.send], PACKINGS[order.packing]
     image = order.image
     if order.board in MACHINES and image is None:
         image = build_image(order.board, order.model)
     checked = order.check and order.send == "both" and packing is Packing.PCM16
-    table = find_table(MODELS, order.model) if checked else None
+    table = find_table(order.model) if checked else None
     output_folder(order.output)
     with (
-        _microphone(order.microphone) as sound,
+        bare_samples(order.microphone) as sound,
         open_board(order.board, image, order.baud, sound) as port,
-        _until_interrupted() as stop,
+        until_interrupted() as stop,
     ):
         link = Link(port)
         hello = link.hello()
-        if hello.model != order.model:
-            raise UserError(
-                f"{order.board}: the board has the model '{hello.model}', '{order.model}' was asked for; "
-                f"load the other firmware, or say --model={hello.model}"
-            )
-        reference = reference_of(table, hello) if table else None
+        check_enhancer(order.board, hello, order.model)
+        reference = enhancer_of(table, hello) if table else None
         wanted = None if order.seconds is None else max(1, round(order.seconds * hello.rate / hello.hop))
         with tqdm(total=wanted, unit="hop", desc=order.board) as bar:
 
@@ -226,7 +226,8 @@ def run(order: Order) -> None:
         if streams & stream:
             audio.write_wav(order.output / name, placed(hello, recorded, stream)[late:], hello.rate)
             written.append(name)
-    rows = list(report_rows(hello, recorded, order))
+    lossy = ", lossy" if packing is Packing.ADPCM4 else ""
+    rows = list(report_rows(hello, recorded, f"{order.send}, {order.packing}{lossy}"))
     report: dict[str, Any] = {"hello": asdict(hello), "sent": order.send, "packing": order.packing}
     report["stats"] = asdict(recorded.stats) if recorded.stats else None
     report["hops"] = [

@@ -4,23 +4,19 @@ import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
 from nnsp.device import image as images
-from nnsp.device.boards import MACHINES, ROOT, build_image, open_board
-from nnsp.device.link import Hello, Link, Streamed
+from nnsp.device.boards import MACHINES, build_image, open_board
+from nnsp.device.link import Hello, Link, Settings, Streamed
+from nnsp.device.reference import expected_output, find_table
 from nnsp.errors import UserError
 from nnsp.files import written
 from nnsp.signal import audio, metrics, plots
-
-if TYPE_CHECKING:
-    from nnsp.integer.clib import TableEnhancer
-
-MODELS = ROOT / "firmware" / "models"
 
 
 @dataclass(frozen=True)
@@ -37,64 +33,17 @@ class Order:
     check: bool
 
 
-def find_table(folder: Path, model: str) -> Path:
-    """Give the generated C file def_nn<id>_<model>.c; raises UserError where there is not just one."""
-    prefix, suffix = "def_nn", f"_{model}.c"
-    found = [
-        path
-        for path in folder.glob(f"{prefix}*{suffix}")
-        if path.name.removeprefix(prefix).removesuffix(suffix).isdigit()
-    ]
-    if len(found) != 1:
-        what = "no" if not found else "more than one"
-        raise UserError(f"there is {what} {folder}/def_nn<id>_{model}.c; c_code_table_converter.py makes it")
-    return found[0]
-
-
-def reference_of(table: Path, hello: Hello) -> "TableEnhancer":
-    """Give the C library on this computer with the board's model, the generated C file `table`.
-
-    Raises
-    ------
-    UserError
-        The board's model has the name of this one, but other tables.
-    """
-    from nnsp.integer.clib import TableEnhancer
-
-    reference = TableEnhancer(table)
-    model = reference.enhancer.model
-    ours = (model.id, model.network.checksum, model.frontend.checksum)
-    theirs = (hello.model_id, hello.network_checksum, hello.frontend_checksum)
-    if ours != theirs:
+def check_enhancer(board: str, hello: Hello, model: str) -> None:
+    """Refuse a board whose enhancer is not the model that was asked for, or that has none."""
+    if hello.enhancer is None:
         raise UserError(
-            f"{hello.board}: its model '{hello.model}' was built from other tables than {table} "
-            f"(id and checksums {_numbers(theirs)}, expected {_numbers(ours)}); "
-            "build and load the firmware again"
+            f"{board}: the board has no enhancer, its networks are {hello.models}; stream_events streams through them"
         )
-    return reference
-
-
-def expected_output(
-    table: Path, hello: Hello, samples: NDArray[np.int16], silenced: NDArray[np.bool_]
-) -> NDArray[np.int16]:
-    """Give what the C library on this computer makes of the samples that the board had.
-
-    Parameters
-    ----------
-    table : Path
-        The generated C file of the model.
-    hello : Hello
-    samples : int16 [hops * hop]
-    silenced : bool [hops]
-        Hops that were lost on their way: the board took silence.
-    """
-    had = samples.reshape(-1, hello.hop).copy()
-    had[silenced] = 0
-    return np.asarray(reference_of(table, hello).process(had.reshape(-1)), np.int16)
-
-
-def _numbers(values: tuple[int, ...]) -> str:
-    return " ".join(f"{value:X}" for value in values)
+    if hello.enhancer.name != model:
+        raise UserError(
+            f"{board}: the board has the model '{hello.enhancer.name}', '{model}' was asked for; "
+            f"load the other firmware, or say --model={hello.enhancer.name}"
+        )
 
 
 def differing_samples(hello: Hello, streamed: Streamed, expected: NDArray[np.int16]) -> int:
@@ -109,7 +58,7 @@ def report_rows(hello: Hello, streamed: Streamed) -> Iterator[tuple[str, str]]:
     stats = streamed.stats
     hops = len(streamed.answered)
     seconds = hops * hello.hop / hello.rate
-    yield "board", f"{hello.board}, library {hello.library}, model '{hello.model}'"
+    yield "board", f"{hello.board}, library {hello.library}, model '{hello.models}'"
     yield "last reset", hello.reset_cause
     yield (
         "audio",
@@ -164,23 +113,16 @@ def run(order: Order) -> None:
             f"{order.clean}: {len(clean)} samples, but {order.wav} has {len(noisy)}; "
             "the clean reference must be the same recording"
         )
-    table = find_table(MODELS, order.model) if order.check else None
+    table = find_table(order.model) if order.check else None
     output_folder(order.output)
     with open_board(order.board, image, order.baud) as port:
         link = Link(port)
         hello = link.hello()
-        if hello.model != order.model:
-            raise UserError(
-                f"{order.board}: the board has the model '{hello.model}', '{order.model}' was asked for; "
-                f"load the other firmware, or say --model={hello.model}"
-            )
-        if hello.rate != audio.RATE:
-            raise UserError(
-                f"{order.board}: its model runs at {hello.rate} Hz, recordings here at {audio.RATE} Hz"
-            )
-        samples = _padded(audio.to_int16(noisy), hello)
+        check_enhancer(order.board, hello, order.model)
+        samples = padded(audio.to_int16(noisy), hello)
         with tqdm(total=len(samples) // hello.hop, unit="hop", desc=order.board) as bar:
-            streamed = link.stream(hello, samples, bar.update)
+            # Of an enhancer among other networks this is about the enhancer alone.
+            streamed = link.stream(hello, samples, bar.update, Settings(gating=False))
         if order.board in MACHINES:
             link.exit()
     enhanced = streamed.audio[hello.delay : hello.delay + len(noisy)].astype(np.float32) / np.float32(32768)
@@ -216,8 +158,18 @@ def run(order: Order) -> None:
         )
 
 
-def _padded(samples: NDArray[np.int16], hello: Hello) -> NDArray[np.int16]:
-    """Add the silence that brings the delayed end out, up to a whole number of hops."""
+def padded(samples: NDArray[np.int16], hello: Hello) -> NDArray[np.int16]:
+    """Add the silence that brings the delayed end out, up to a whole number of hops.
+
+    Raises
+    ------
+    UserError
+        The board's networks have another rate than recordings here.
+    """
+    if hello.rate != audio.RATE:
+        raise UserError(
+            f"{hello.board}: its networks run at {hello.rate} Hz, recordings here at {audio.RATE} Hz"
+        )
     size = -(-(len(samples) + hello.delay) // hello.hop) * hello.hop
     return np.pad(samples, (0, size - len(samples)))
 

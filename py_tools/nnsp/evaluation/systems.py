@@ -240,23 +240,25 @@ def _run(command: list[str], name: str, clip: str, timeout: float) -> None:
 @contextmanager
 def _board(text: str) -> Iterator[Callable[[Pair], Samples]]:
     """BOARD or BOARD@MODEL: the firmware's model, held against the C library here with the same tables."""
+    from nnsp.device import reference as references
     from nnsp.device import streaming
     from nnsp.device.boards import MACHINES, build_image, open_board
-    from nnsp.device.link import Link
+    from nnsp.device.link import Link, Settings
 
     name, _, model = text.partition("@")
     model = model or "se"
     image = build_image(name, model) if name in MACHINES else None
-    table = streaming.find_table(streaming.MODELS, model)
+    table = references.find_table(model)
     with open_board(name, image) as port:
         link = Link(port)
         hello = link.hello()
         if hello.rate != audio.RATE:
             raise UserError(f"{name}: its model runs at {hello.rate} Hz, recordings here at {audio.RATE} Hz")
-        reference = streaming.reference_of(table, hello)
+        streaming.check_enhancer(name, hello, model)
+        reference = references.enhancer_of(table, hello)
 
         def process(samples: Samples) -> Samples:
-            streamed = link.stream(hello, samples)
+            streamed = link.stream(hello, samples, settings=Settings(gating=False))
             lost = int(streamed.silenced.sum() + (~streamed.answered).sum())
             if lost:
                 raise UserError(f"{name}: {lost} hops were lost on the link; scores need them all, try again")

@@ -1,0 +1,208 @@
+"""What the C library on this computer makes of the hops that a board had."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nnsp.device.boards import ROOT
+from nnsp.device.link import Decision, Edge, Hello, Network
+from nnsp.errors import UserError
+
+if TYPE_CHECKING:
+    from nnsp.integer.clib import TableClassifier, TableEnhancer
+
+MODELS = ROOT / "firmware" / "models"
+
+
+def find_table(model: str) -> Path:
+    """Give the generated C file def_nn<id>_<model>.c; raises UserError where there is not just one."""
+    prefix, suffix = "def_nn", f"_{model}.c"
+    found = [
+        path
+        for path in MODELS.glob(f"{prefix}*{suffix}")
+        if path.name.removeprefix(prefix).removesuffix(suffix).isdigit()
+    ]
+    if len(found) != 1:
+        what = "no" if not found else "more than one"
+        raise UserError(f"there is {what} {MODELS}/def_nn<id>_{model}.c; c_code_table_converter.py makes it")
+    return found[0]
+
+
+def _check(hello: Hello, network: Network, model: Any, table: Path) -> None:
+    """Refuse a board whose network was built from other tables than ours."""
+    ours = (model.id, model.network.checksum, model.frontend.checksum)
+    theirs = (network.model_id, network.network_checksum, network.frontend_checksum)
+    if ours != theirs:
+        raise UserError(
+            f"{hello.board}: its model '{network.name}' was built from other tables than {table} "
+            f"(id and checksums {_numbers(theirs)}, expected {_numbers(ours)}); "
+            "build and load the firmware again"
+        )
+
+
+def _numbers(values: tuple[int, ...]) -> str:
+    return " ".join(f"{value:X}" for value in values)
+
+
+def enhancer_of(table: Path, hello: Hello) -> "TableEnhancer":
+    """Give the C library's enhancer with the generated C file `table`, from which the board's was built.
+
+    Raises
+    ------
+    UserError
+        The board's enhancer has other tables.
+    """
+    from nnsp.integer.clib import TableEnhancer
+
+    enhancer = TableEnhancer(table)
+    network = hello.enhancer
+    assert network is not None
+    _check(hello, network, enhancer.enhancer.model, table)
+    return enhancer
+
+
+def had(hello: Hello, samples: NDArray[np.int16], silenced: NDArray[np.bool_]) -> NDArray[np.int16]:
+    """Give the hops that the board had, int16 [hops, hop]: silence for those that were lost on their way."""
+    hops = samples.reshape(-1, hello.hop).copy()
+    hops[silenced] = 0
+    return hops
+
+
+def expected_output(
+    table: Path, hello: Hello, samples: NDArray[np.int16], silenced: NDArray[np.bool_]
+) -> NDArray[np.int16]:
+    """Give what the enhancer makes of the samples that the board had, without gating.
+
+    Parameters
+    ----------
+    table : Path
+        The generated C file of the model.
+    hello : Hello
+    samples : int16 [hops * hop]
+    silenced : bool [hops]
+        Hops that were lost on their way: the board took silence.
+    """
+    enhancer = enhancer_of(table, hello)
+    return np.asarray(enhancer.process(had(hello, samples, silenced).reshape(-1)), np.int16)
+
+
+@dataclass
+class Expected:
+    """What all networks make of one hop; `given`, `scores` and `decisions` as in `nnsp.device.link.Decisions`."""
+
+    audio: NDArray[np.int16]
+    given: NDArray[np.bool_]
+    scores: NDArray[np.int16]
+    decisions: list[Decision]
+
+
+class _Listener:
+    """One classifier and its detector, on an analysis of its own."""
+
+    def __init__(self, classifier: "TableClassifier") -> None:
+        from nnsp.integer.clib import CDetector
+
+        self.classifier = classifier
+        self.model = classifier.classifier.model
+        self.scores = np.zeros(len(classifier.labels), np.int16)
+        self.detector = (
+            CDetector(classifier.detector, len(classifier.labels)) if classifier.detector else None
+        )
+        self.given = self.active = False
+
+    def hear(self, samples: NDArray[np.int16]) -> None:
+        """Analyse, whether it listens or rests."""
+        library, state = self.classifier.library, self.classifier.classifier
+        frontend = library.ffi.addressof(state, "frontend")
+        library.lib.nnsp_frontend_analyse(frontend, library.ffi.from_buffer("int16_t[]", samples))
+        self.given = False
+
+    def wake(self) -> None:
+        """Begin anew with speech: detector and clip."""
+        library, state = self.classifier.library, self.classifier.classifier
+        if self.model.network.clip_frames:
+            library.lib.nnsp_net_reset(library.ffi.addressof(state, "net"))
+        if self.detector:
+            self.detector.reset()
+
+    def listen(self, hop: int) -> list[Decision]:
+        """Take scores, and decide."""
+        found = self.classifier.listen()
+        self.given = len(found) > 0
+        if not self.given:
+            return []
+        self.scores = found[0]
+        if self.detector is None or self.classifier.detector is None:
+            return []
+        label, edge = int(self.detector.process(found)[0]), Edge.EVENT
+        if self.classifier.detector.kind == "state":
+            before, self.active = self.active, label == 1
+            if before == self.active:
+                return []
+            label, edge = 0, Edge.BEGIN if self.active else Edge.END
+        elif label == 0:
+            return []
+        probability = int(self.detector.smoothed[label]) >> 8
+        return [Decision(hop, int(self.model.id), label, probability, edge)]
+
+
+class Reference:
+    """The networks of an image, side by side; ``networks_step`` in C.
+
+    Parameters
+    ----------
+    tables : list of Path
+        The generated C files, in the order of the image.
+    hello : Hello
+    gating : bool
+        As `nnsp.device.link.Settings`.
+
+    Raises
+    ------
+    UserError
+        The board's networks have other tables.
+    """
+
+    def __init__(self, tables: list[Path], hello: Hello, gating: bool) -> None:
+        from nnsp.integer.clib import TableClassifier
+
+        self.enhancer: TableEnhancer | None = None
+        self.listeners: list[_Listener] = []
+        self.gate: _Listener | None = None
+        self.gating = gating
+        self._open = False
+        for table, network in zip(tables, hello.networks, strict=True):
+            if network.task == "enhance":
+                self.enhancer = enhancer_of(table, hello)
+                continue
+            listener = _Listener(TableClassifier(table))
+            _check(hello, network, listener.model, table)
+            self.listeners.append(listener)
+            if network is hello.gating:
+                self.gate = listener
+
+    def step(self, number: int, samples: NDArray[np.int16]) -> Expected:
+        """Take one hop of int16 samples; `number` is that of the hop since START."""
+        decisions: list[Decision] = []
+        for listener in self.listeners:
+            listener.hear(samples)
+        was_open = self._open
+        if self.gate:
+            decisions += self.gate.listen(number)
+        self._open = self.gate is None or not self.gating or self.gate.active
+        for listener in self.listeners:
+            if listener is self.gate or not self._open:
+                continue
+            if not was_open:
+                listener.wake()
+            decisions += listener.listen(number)
+        audio = samples
+        if self.enhancer:
+            self.enhancer.analyse(samples)
+            audio = self.enhancer.finish() if self._open else self.enhancer.skip()
+        given = np.array([listener.given for listener in self.listeners], np.bool_)
+        scores = [listener.scores for listener in self.listeners]
+        return Expected(audio, given, np.concatenate([np.zeros(0, np.int16), *scores]), decisions)
