@@ -2,9 +2,18 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+from networks import classifier
+from nnsp.integer import tables
+from nnsp.integer.classifier import IntegerClassifier
+from nnsp.integer.clib import TableClassifier
+from nnsp.network.arch import Layer
+from nnsp.signal.frontend import FrontEnd
 
 ROOT = Path(__file__).resolve().parents[2]
 ARCH = f"--nn_arch={ROOT / 'nn_arch' / 'def_se_bands.txt'}"
@@ -23,6 +32,20 @@ def test_writes_tables_and_report(tmp_path: Path) -> None:
     header = (tmp_path / "def_nn5_quiet.h").read_text()
     assert "Command: python py_tools/c_code_table_converter.py" in header
     assert "#define NN5_QUIET_HOP 160" in header
+
+
+def test_labels_of_any_text(tmp_path: Path) -> None:
+    labels = ("none of these", 'a "quoted" ünit', "back\\slash", "what??/", "1\n2")
+    layers = (Layer("lstm", 3, "tanh", returns_last=True), Layer("fc", len(labels), "softmax"))
+    model = replace(classifier(FrontEnd(), layers, clip_frames=4), labels=labels)
+    made = tables.Provenance("test", "test", "test")
+    source = tables.write(tmp_path, tables.model_files(model, 7, "words", made))[0]
+    compiled = TableClassifier(source)
+    assert compiled.labels == labels
+    x = np.random.default_rng(1).integers(-3000, 3000, 9 * 160).astype(np.int16)
+    scores = compiled.process(x)
+    assert scores.shape == (2, len(labels))
+    np.testing.assert_array_equal(scores, IntegerClassifier(model).process(x))
 
 
 @pytest.mark.parametrize(

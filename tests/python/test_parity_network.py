@@ -14,6 +14,7 @@ from nnsp.integer.clib import CNetwork
 from nnsp.integer.quantization import IntegerNetwork
 from nnsp.integer.reference import ReferenceNetwork
 from nnsp.network.arch import Arch, Layer
+from nnsp.signal.frontend import FrontEnd
 
 SETTINGS = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
@@ -149,6 +150,12 @@ def test_calibration_wants_a_whole_clip() -> None:
     _, report = calibration.calibrate(CLIP, weights, frames(1, 30, 10, "usual"))
     assert [layer.outputs for layer in report] == [8 * 12, 8 * 9, 2 * 7, 2 * 6, 2 * 5]
     assert min(layer.sqnr_db for layer in report) > 20
+
+
+def test_features_of_another_width_are_refused() -> None:
+    samples, one = np.zeros(4800, dtype=np.int16), np.ones(10)
+    with pytest.raises(UserError, match="clip: input_neurons 10, but --feat_type=mel gives 72 features"):
+        calibration.convert(CLIP, random_weights(CLIP, 3, 0.5), FrontEnd(), one, one, samples)
 
 
 def test_overflowing_row_is_refused_with_its_layer_and_row() -> None:

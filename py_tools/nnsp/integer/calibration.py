@@ -13,7 +13,7 @@ from nnsp.integer.detector import DetectorTable
 from nnsp.integer.model import IntegerModel
 from nnsp.integer.quantization import IntegerNetwork, quantize
 from nnsp.integer.reference import ReferenceNetwork
-from nnsp.network.arch import Arch, Layer
+from nnsp.network.arch import Arch, Layer, check_inputs
 from nnsp.signal.frontend import FrontEnd
 
 
@@ -173,6 +173,7 @@ def convert(
     task, labels, detector
         Of the `IntegerModel`.
     """
+    check_inputs(arch, fe)
     fixed = frontend.build(fe, mean, std)
     network, report = calibrate(arch, weights, frontend.stream_features(fixed, samples))
     return IntegerModel(network, fixed, task, labels, detector), report
