@@ -7,7 +7,7 @@ import shlex
 import sys
 from pathlib import Path
 
-from nnsp import cli, enhancement
+from nnsp import cli, conversion
 from nnsp.errors import UserError
 from nnsp.integer import calibration, tables
 from nnsp.signal import audio
@@ -33,7 +33,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "--calibration",
         type=Path,
-        default=enhancement.CALIBRATION,
+        default=conversion.CALIBRATION,
         help="noisy speech that sets the formats of linear layers and is measured in the report",
     )
     return parser.parse_args()
@@ -51,17 +51,10 @@ def main() -> None:
     samples = audio.to_int16(audio.read(args.calibration))
 
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    from nnsp.network import build, training
+    from nnsp.network import training
 
     trained = training.load(args.nn_arch, args.epoch_loaded, args.models_dir)
-    model, report = calibration.convert(
-        trained.arch,
-        build.float_weights(trained.model),
-        trained.frontend,
-        trained.mean,
-        trained.std,
-        samples,
-    )
+    model, report = conversion.convert(trained, samples)
     made = tables.Provenance(
         command=f"python py_tools/{Path(sys.argv[0]).name} {shlex.join(sys.argv[1:])}",
         arch=f"{args.nn_arch.name}, sha256 {_sha256(args.nn_arch)}",

@@ -6,40 +6,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nnsp.enhancement import CALIBRATION
 from nnsp.errors import UserError
-from nnsp.integer.detector import DetectorTable
-from nnsp.signal import audio
 
 if TYPE_CHECKING:
-    from nnsp.integer.model import IntegerModel
     from nnsp.network.training import Trained
-    from nnsp.tasks.task import Detector
 
 ONE = 32768.0
 
-Array = NDArray[Any]
 Score = Callable[[NDArray[np.int16]], NDArray[np.int16]]
-
-
-def detector_table(detector: "Detector") -> DetectorTable:
-    """The integers of a task's detector."""
-    return DetectorTable.quantized(detector.kind, detector.smoothing, detector.hold, detector.threshold)
-
-
-def integer_model(trained: "Trained") -> "IntegerModel":
-    """The integers of a trained detector; what needs it is calibrated on the demonstration clip."""
-    from nnsp.integer import calibration
-    from nnsp.network.build import float_weights
-
-    samples = audio.to_int16(audio.read(CALIBRATION, trained.frontend.rate))
-    detector = trained.task.detector
-    return calibration.convert(
-        *(trained.arch, float_weights(trained.model), trained.frontend, trained.mean, trained.std, samples),
-        task="classify",
-        labels=trained.task.labels,
-        detector=detector_table(detector) if detector else None,
-    )[0]
 
 
 def open_engine(trained: "Trained", engine: str, task: str) -> Score:
@@ -74,7 +48,9 @@ def open_engine(trained: "Trained", engine: str, task: str) -> Score:
             return np.minimum(np.rint(outputs * ONE), ONE - 1).astype(np.int16)
 
         return of_floats
-    model = integer_model(trained)
+    from nnsp.conversion import convert
+
+    model, _ = convert(trained)
     if engine == "integer":
         from nnsp.integer.classifier import IntegerClassifier
 

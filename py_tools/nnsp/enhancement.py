@@ -1,22 +1,17 @@
 """Whole recordings through a trained network: in floating point, in NumPy integers, or in C."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nnsp.signal import audio
-
 if TYPE_CHECKING:
-    from nnsp.integer.model import IntegerModel
     from nnsp.network.training import Trained
 
 Samples = NDArray[np.int16]
 Enhance = Callable[[Samples], Samples]
 ENGINES = ("float", "integer", "c")
-CALIBRATION = Path(__file__).resolve().parents[2] / "demo" / "noisy.wav"
 
 
 def aligned(process: Callable[[Samples], NDArray[Any]], hop: int, delay: int) -> Enhance:
@@ -37,16 +32,6 @@ def aligned(process: Callable[[Samples], NDArray[Any]], hop: int, delay: int) ->
     return enhance
 
 
-def integer_model(trained: "Trained") -> "IntegerModel":
-    """The integers of a trained network; formats of linear layers come from the demonstration clip."""
-    from nnsp.integer import calibration
-    from nnsp.network.build import float_weights
-
-    samples = audio.to_int16(audio.read(CALIBRATION, trained.frontend.rate))
-    weights = float_weights(trained.model)
-    return calibration.convert(trained.arch, weights, trained.frontend, trained.mean, trained.std, samples)[0]
-
-
 def open_engine(trained: "Trained", engine: str, quantized: bool = False) -> Enhance:
     """Enhancer of recordings at the network's rate.
 
@@ -64,7 +49,9 @@ def open_engine(trained: "Trained", engine: str, quantized: bool = False) -> Enh
     hop, delay = trained.frontend.hop, trained.frontend.history
     if engine == "float":
         return aligned(lambda samples: trained.enhance(samples, quantized), hop, delay)
-    model = integer_model(trained)
+    from nnsp.conversion import convert
+
+    model, _ = convert(trained)
     if engine == "integer":
         from nnsp.integer.enhancer import IntegerEnhancer
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import c_code_table_converter
 import evaluate_kws
 import evaluate_vad
 from nnsp import cli
@@ -127,6 +128,26 @@ def test_vad_tool_and_engines_agree(
     assert {row["mixed_at"] for row in rows} == {"0 dB", "20 dB"} and rows[-1]["found"] == "1"
     assert run(monkeypatch, evaluate_kws, *common[:2]) == 1
     assert "small: was trained for 'vad', not for 'kws'; give a network of" in capsys.readouterr().err
+
+
+def test_tables_of_a_detector(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The converter's C files hold the network, its labels and its detector: compiled, they score as NumPy does."""
+    from nnsp import conversion
+    from nnsp.integer.classifier import IntegerClassifier
+    from nnsp.integer.clib import TableClassifier
+    from nnsp.network import training
+
+    network = untrained(tmp_path, "small", Keywords(labels=("none", "no", "yes")))
+    arguments = *network, "--net_id=7", "--net_name=words", f"--folder_c={tmp_path}"
+    assert run(monkeypatch, c_code_table_converter, *arguments) == 0
+    trained = training.load(tmp_path / "def_small.txt", "latest", tmp_path / "models")
+    model, _ = conversion.convert(trained)
+    assert model.task == "classify" and model.labels == ("none", "no", "yes")
+    assert model.detector == DetectorTable("event", 3, 25, round(0.7 * 32768))
+    compiled = TableClassifier(tmp_path / "def_nn7_words.c")
+    assert compiled.labels == model.labels
+    x = np.rint(syllables(np.random.default_rng(1), 2) * 32767).astype(np.int16)
+    np.testing.assert_array_equal(compiled.process(x), IntegerClassifier(model).process(x))
 
 
 def test_spotter_counts_what_a_scorer_says() -> None:

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from nnsp.detection import ONE, Score, detector_table
+from nnsp.conversion import detector_table
+from nnsp.detection import ONE, Score
 from nnsp.evaluation import detection, pairs
 from nnsp.evaluation.detection import Curve
 from nnsp.files import written

@@ -1,0 +1,52 @@
+"""From a trained network to the integers that a board runs, whatever it was trained for."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nnsp.integer import calibration
+from nnsp.integer.detector import DetectorTable
+from nnsp.signal import audio
+
+if TYPE_CHECKING:
+    from nnsp.integer.model import IntegerModel
+    from nnsp.network.training import Trained
+    from nnsp.tasks.task import Detector
+
+CALIBRATION = Path(__file__).resolve().parents[2] / "demo" / "noisy.wav"
+
+
+def detector_table(detector: "Detector") -> DetectorTable:
+    """The integers of a task's detector."""
+    return DetectorTable.quantized(detector.kind, detector.smoothing, detector.hold, detector.threshold)
+
+
+def convert(
+    trained: "Trained", samples: NDArray[np.int16] | None = None
+) -> "tuple[IntegerModel, list[calibration.LayerReport]]":
+    """The integers of a trained network with its labels and detector, and what they cost.
+
+    Parameters
+    ----------
+    trained : Trained
+    samples : int16 [n], optional
+        Noisy speech that formats of linear layers come from; the demonstration clip if not given.
+    """
+    from nnsp.network.build import float_weights
+
+    if samples is None:
+        samples = audio.to_int16(audio.read(CALIBRATION, trained.frontend.rate))
+    task = trained.task
+    return calibration.convert(
+        trained.arch,
+        float_weights(trained.model),
+        trained.frontend,
+        trained.mean,
+        trained.std,
+        samples,
+        task="classify" if task.labels else "enhance",
+        labels=task.labels,
+        detector=detector_table(task.detector) if task.detector else None,
+    )
