@@ -90,7 +90,7 @@ def test_mask_keeps_35_db_against_float(trained: Trained, model: IntegerModel, n
     fixed = frontend.stream_features(model.frontend, noisy)
     ours = ReferenceNetwork(model.network).run(fixed) / 2.0**15
     alone, whole = (
-        calibration.sqnr_db(trained.masks(features)[:: trained.arch.stride], ours)
+        calibration.sqnr_db(trained.outputs(features)[:: trained.arch.stride], ours)
         for features in ((fixed / 4096).astype(np.float32), trained.features(noisy))
     )
     print(
