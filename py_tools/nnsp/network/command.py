@@ -78,7 +78,7 @@ def parser(description: str | None, **defaults: Any) -> argparse.ArgumentParser:
         metavar="DIR",
         help="parent of the folder (default %(default)s)",
     )
-    result.set_defaults(**defaults)
+    result.set_defaults(**{"validation_batches": 2, **defaults})
     return result
 
 
@@ -128,6 +128,7 @@ def settings(args: argparse.Namespace) -> "Settings":
         learning_rate=args.learning_rate,
         quantized=bool(args.quantized),
         patience=args.patience,
+        validation_batches=args.validation_batches,
         seed=args.seed,
         ema=args.ema,
         threads=args.threads,
