@@ -101,5 +101,8 @@ def _curves(tilt_db: tuple[float, float]) -> Floats:
 
 @cache
 def _noise(colour: int) -> Floats:
-    rng = np.random.default_rng(colour)
-    return noises.gaussian(rng, NOISE_SECONDS * RATE, _curves(GAUSSIAN_TILT_DB)[colour])
+    """Of one colour; every other one ends at 4 kHz, as in what was recorded at 8 kHz."""
+    gains = _curves(GAUSSIAN_TILT_DB)[colour].copy()
+    if colour % 2:
+        gains[filters.BINS // 2 :] = 0
+    return noises.gaussian(np.random.default_rng(colour), NOISE_SECONDS * RATE, gains)
