@@ -25,13 +25,13 @@ class Augmentation:
     """What becomes of a clip at 16 kHz; ranges are drawn from evenly, a `_prob` is a share of the rows."""
 
     speed: tuple[float, float] = (0.8, 1.25)  # pitch and formants go with it; evenly in octaves
-    tempo_prob: float = 0.5
+    tempo_prob: float = 0.3
     tempo: tuple[float, float] = (0.7, 1.4)  # pitch and formants stay; evenly in octaves
     trim: float = 0.1  # of a clip at most, at either end
     level_db: tuple[float, float] = (-45.0, -10.0)  # of the active part, dBFS
     colour_prob: float = 0.7
-    noise_prob: float = 0.7
-    snr_db: tuple[float, float] = (5.0, 50.0)
+    noise_prob: float = 0.8
+    snr_db: tuple[float, float] = (5.0, 40.0)
 
     def __call__(self, rng: np.random.Generator, x: Floats, samples: int) -> Floats:
         """A row of a clip, or of a part of a longer one, somewhere in silence or noise.
