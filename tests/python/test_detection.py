@@ -11,8 +11,10 @@ import pytest
 import c_code_table_converter
 import evaluate_kws
 import evaluate_vad
-from nnsp import cli
+import train_vad
+from nnsp import cli, tasks
 from nnsp.data import corpus
+from nnsp.data.mixing import SETTINGS_FILE, Settings
 from nnsp.evaluation import detection, spotting
 from nnsp.evaluation.detection import Word
 from nnsp.integer.detector import DetectorTable
@@ -21,6 +23,7 @@ from nnsp.network.build import build
 from nnsp.network.folder import ModelFolder, Normalisation
 from nnsp.signal import levels
 from nnsp.signal.frontend import FrontEnd
+from nnsp.tasks import task as task_module
 from nnsp.tasks.kws import Keywords
 from nnsp.tasks.task import Task
 from nnsp.tasks.vad import MARGIN_DB, VoiceActivity, activity
@@ -107,6 +110,24 @@ def run(monkeypatch: pytest.MonkeyPatch, tool: object, *arguments: str) -> int:
     with pytest.raises(SystemExit) as ended:
         cli.run(tool.main)  # type: ignore[attr-defined]
     return int(ended.value.code or 0)
+
+
+def test_trained_network_tells_speech(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A few updates on mixtures of syllables and noise, and its folder says what it is for."""
+    monkeypatch.setattr(task_module, "SEQUENCE_SECONDS", 2)
+    monkeypatch.setattr(task_module, "NORMALISATION_SECONDS", 16)
+    text = tmp_path / "def_small.txt"
+    text.write_text(TEXT.format(units=1, activation="sigmoid"))
+    sounds = make_list(tmp_path)
+    Settings.plain(snr_db=(0, 10), level_db=(-30, -20)).write(tmp_path / SETTINGS_FILE)
+    lists = f"--train_list={sounds}", f"--test_list={sounds}"
+    sizes = "--batchsize=4", "--batches=8", "--num_epoch=2", "--learning_rate=1e-2", "--threads=1"
+    assert run(monkeypatch, train_vad, f"--nn_arch={text}", f"--models_dir={tmp_path}", *lists, *sizes) == 0
+    folder = ModelFolder(tmp_path, arch_text.load(text))
+    assert tasks.restored(folder.task()) == VoiceActivity()
+    first, last = folder.history(2)
+    assert last["val_loss"] < first["val_loss"] and last["val_auc"] > 0.75
+    assert last["objective"] == "cross_entropy(1.5,0.75)"
 
 
 def test_vad_tool_and_engines_agree(

@@ -351,7 +351,7 @@ def test_unknown_epoch(train: Train, epoch_loaded: str, message: str) -> None:
 
 def test_folder_of_something_else(train: Train) -> None:
     with pytest.raises(
-        UserError, match=r"holds no trained epoch; train first with train_se\.py --epoch_loaded=random"
+        UserError, match=r"holds no trained epoch; train first with train_se\.py, or the tool of its task"
     ):
         train("latest")
     trainer = train(epochs=1)

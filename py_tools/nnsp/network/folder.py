@@ -71,7 +71,8 @@ class ModelFolder:
         known = self.epochs()
         if not known:
             raise UserError(
-                f"{self.path}: holds no trained epoch; train first with train_se.py --epoch_loaded=random"
+                f"{self.path}: holds no trained epoch; train first with train_se.py, or the tool of its task, "
+                "and --epoch_loaded=random"
             )
         if epoch_loaded == "latest":
             return known[-1]
