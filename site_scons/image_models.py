@@ -8,6 +8,8 @@ from pathlib import Path
 FOLDER = "firmware/models"
 # What all networks of an image share, for they share one analysis.
 SHARED = {"RATE": "samples per second", "HOP": "samples a hop", "WINDOW": "samples of window", "FFT": "points of transform"}
+# What a host takes in one frame, and what a HELLO has beside labels (firmware/app/session.h).
+FRAME_BYTES, HELLO_BYTES, NETWORK_BYTES = 4096, 10 + 314, 115
 NEEDED = (*SHARED, "ID", "TASK", "LABELS", "LABEL_BYTES", "STATE_BYTES")
 
 
@@ -57,6 +59,12 @@ def choose(names, folder=FOLDER):
     enhancers = [table for table in tables if of[table]["TASK"] == "NNSP_ENHANCE"]
     if len(enhancers) > 1:
         raise ValueError(f"{enhancers[0]} and {enhancers[1]} both enhance; an image has one enhancer at most")
+    said = HELLO_BYTES + sum(NETWORK_BYTES + int(of[table]["LABEL_BYTES"]) for table in tables)
+    if said > FRAME_BYTES:
+        raise ValueError(
+            f"model={','.join(names)}: names and labels take {said} bytes of a HELLO, which has {FRAME_BYTES}; "
+            "take fewer networks or shorter labels"
+        )
     return tables
 
 

@@ -24,8 +24,11 @@ from board_doubles import (
     double_image,
     double_output,
     noise,
+    real_image,
 )
-from nnsp.device import live, reference
+from networks import classifier
+from nnsp.device import events, live, reference
+from nnsp.device import image as images
 from nnsp.device.boards import open_board
 from nnsp.device.link import (
     ENHANCED,
@@ -46,7 +49,11 @@ from nnsp.device.link import (
 )
 from nnsp.device.samples import Packing
 from nnsp.errors import UserError
+from nnsp.integer import tables
 from nnsp.integer.clib import TableEnhancer
+from nnsp.network.arch import Layer
+from nnsp.signal.frontend import FrontEnd
+from test_events import STATE, WORD, listening
 
 TABLE = ROOT / "firmware" / "models" / "def_nn3_se.c"
 NOISY = ROOT / "demo" / "noisy.wav"
@@ -152,6 +159,37 @@ def test_the_microphone_live_equals_the_library_here(fast_image: bytes) -> None:
     assert (stats.late, stats.lost, stats.unsent, recorded.broken, port.board.pdm.lost) == (0, 0, 0, 0, 0)
     enhanced = live.placed(hello, recorded, ENHANCED)[:160_000]
     np.testing.assert_array_equal(enhanced, TableEnhancer(TABLE).process(samples[begin : begin + 160_000]))
+
+
+def test_three_networks_side_by_side_equal_the_library_here(tmp_path: Path) -> None:
+    """The shipped enhancer, and of the size that a vad and a kws may have, untrained ones."""
+    for suffix in (".c", ".h"):
+        shutil.copy(TABLE.with_suffix(suffix), tmp_path)
+    samples = speech(150)
+    small = (Layer("lstm", 32, "tanh"), Layer("fc", 1, "sigmoid"))
+    large = (Layer("conv1d", 64, "tanh", 3), Layer("lstm", 80, "tanh"), Layer("fc", 11, "softmax"))
+    vad = listening(classifier(FrontEnd(bands=24), small), STATE, 0.5, samples)
+    kws = listening(classifier(FrontEnd(feat_type="mfcc"), large), WORD, 0.5, samples)
+    made = tables.Provenance("test", "test", "test")
+    for number, (name, model) in enumerate({"vad": vad, "kws": kws}.items(), 4):
+        tables.write(tmp_path, tables.model_files(model, number, name, made))
+    paths = [tmp_path / f"def_nn{stem}.c" for stem in ("3_se", "4_vad", "5_kws")]
+    elf = real_image(tmp_path / "image.elf", paths, "apollo4")
+    taken = images.load(elf)
+    print([f"{region.name}: {region.used} of {region.size} B" for region in taken.regions])
+    assert 103_000 + 60_000 < taken.size(".tables") < 103_100 + 75_000
+    subprocess.run(["arm-none-eabi-objcopy", "-O", "binary", elf, elf.with_suffix(".bin")], check=True)
+    link = Link(boot(elf.with_suffix(".bin").read_bytes()))
+    hello = link.hello()
+    streamed = link.stream(hello, samples, scores=True)
+    heard = list(enumerate(samples.reshape(-1, 160)))
+    out = dict(enumerate(streamed.audio.reshape(-1, 160)))
+    here, count = reference.Reference(paths, hello, True), streamed.stats.events
+    found = events.compare(here, heard, streamed.decisions, out, count)
+    assert not found.any and (found.samples_compared, found.scores_compared) == (24_000, 150 * 12)
+    assert found.events_compared == count > 2
+    assert 10 < streamed.stats.rested < 140
+    assert 0 < streamed.stats.stack_left < streamed.stats.stack_bytes
 
 
 def test_live_at_115200_is_refused_with_the_numbers(double: bytes) -> None:

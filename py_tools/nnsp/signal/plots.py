@@ -1,5 +1,6 @@
 """Pictures of sound."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -67,6 +68,79 @@ def spectrograms(path: Path | str, sounds: dict[str, NDArray[np.float32]]) -> No
         axis.set_ylabel("frequency (kHz)")
     axes[-1].set_xlabel("time (s)")
     figure.colorbar(image, ax=list(axes), label="dB re full-scale sine")
+    with written(path) as part:
+        figure.savefig(part, format="png")
+
+
+@dataclass(frozen=True)
+class Curves:
+    """Scores of one classifier over time, and its events.
+
+    times : float [outputs], in seconds.
+    values : float [outputs, labels], from 0 to 1, or NaN for a gap.
+    marks : (seconds, label, "event", "begin" or "end") of each event.
+    """
+
+    title: str
+    labels: tuple[str, ...]
+    times: NDArray[np.float64]
+    values: NDArray[np.float64]
+    marks: list[tuple[float, str, str]]
+
+
+def scores(path: Path | str, x: NDArray[np.float32], classifiers: list[Curves]) -> None:
+    """Write a PNG of a sound's spectrogram, where there is any sound, and classifiers' scores below it.
+
+    Parameters
+    ----------
+    x : float32[samples] at 16 kHz; may be empty
+    classifiers : list of Curves
+        Events are lines with their label, states are shaded from begin to end.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    panels = len(classifiers) + bool(x.size)
+    figure = Figure(figsize=(10, 0.4 + 2.2 * panels), dpi=120, layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = list(figure.subplots(panels, 1, sharex=True, squeeze=False)[:, 0])
+    end = max([0.01, x.size / RATE, *(float(each.times[-1]) for each in classifiers if each.times.size)])
+    if x.size:
+        level, loudest = spectrogram_db(x), 0.0
+        axes[0].imshow(
+            level,
+            origin="lower",
+            aspect="auto",
+            extent=(0, x.size / RATE, 0, RATE / 2000),
+            vmin=loudest - RANGE_DB,
+            vmax=loudest,
+            cmap="magma",
+            interpolation="nearest",
+        )
+        axes[0].set_ylabel("frequency (kHz)")
+    for axis, each in zip(axes[bool(x.size) :], classifiers, strict=True):
+        for label, values in zip(each.labels, each.values.T, strict=True):
+            axis.plot(each.times, values, label=label, linewidth=0.9, marker=".", markersize=2)
+        begin: float | None = None
+        for time, label, kind in each.marks:
+            if kind == "event":
+                axis.axvline(time, color="black", linewidth=0.8)
+                axis.annotate(label, (time, 1.0), rotation=90, va="top", ha="right", fontsize=8)
+            elif kind == "begin":
+                begin = time
+            elif begin is not None:
+                axis.axvspan(begin, time, color="grey", alpha=0.25)
+                begin = None
+        if begin is not None:
+            axis.axvspan(begin, end, color="grey", alpha=0.25)
+        axis.set_title(each.title)
+        axis.set_ylabel("score")
+        axis.set_ylim(0, 1)
+        axis.legend(loc="upper left", bbox_to_anchor=(1, 1), fontsize=8)
+    axes[-1].set_xlim(0, end)
+    axes[-1].set_xlabel("time (s)")
     with written(path) as part:
         figure.savefig(part, format="png")
 
