@@ -121,7 +121,8 @@ def expected(names: list[str], hops: np.ndarray, gating: bool) -> Said:
 def board(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
     names = [path.stem.split("_")[-1] for path in IMAGES[request.param]]
     folder = tmp_path_factory.mktemp("board")
-    return build_board(folder / "board", "-DMICROPHONE_HZ=16000", models=IMAGES[request.param]), names
+    flags = ["-DMICROPHONE_HZ=16000", "-DHOP_MS=4"]
+    return build_board(folder / "board", *flags, models=IMAGES[request.param]), names
 
 
 @pytest.fixture(scope="module")
@@ -193,14 +194,16 @@ def test_live_events(board: tuple[Path, list[str]]) -> None:
         recorded = link.live(
             link.hello(), links.RAW, Packing.PCM16, Settings(), lambda hop: hop.hop < 250, scores=True
         )
-    assert recorded.stats is not None and recorded.ended is None
-    if recorded.stats.lost == 0:  # the process was not kept waiting
+    stats, decisions = recorded.stats, recorded.decisions
+    assert stats is not None and recorded.ended is None
+    assert stats.events - len(decisions.events) <= stats.unsent
+    assert len(recorded.hops) - len(decisions.scores) <= stats.unsent
+    if stats.lost == stats.unsent == 0:  # neither side was kept waiting by this computer
         heard = np.stack([hop.audio[links.RAW] for hop in recorded.hops])
-        said = expected(names, heard, True)
         last = recorded.hops[-1].hop
-        came = [decision for decision in recorded.decisions.events.values() if decision.hop <= last]
-        assert came == said.decisions
-    assert set(recorded.decisions.scores) >= {hop.hop for hop in recorded.hops}
+        came = [decision for decision in decisions.events.values() if decision.hop <= last]
+        assert came == expected(names, heard, True).decisions
+        assert set(decisions.scores) >= {hop.hop for hop in recorded.hops}
 
 
 def test_live_without_audio(full_board: Path, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from board_doubles import ROOT
+from board_doubles import ROOT, models_of
 from nnsp.device.boards import open_board
 from nnsp.device.link import Link
 from nnsp.integer.clib import TableEnhancer
@@ -197,16 +197,15 @@ def test_firmware_around_the_installed_library(tmp_path: Path, board: str, arch:
     files = [*(ROOT / "firmware/app").glob("*.c"), TABLE]
     for folder in folders:
         files += folder.glob("*.c")
-    include = [ROOT / "firmware/app", TABLE.parent, *folders]
+    models = models_of(tmp_path / "models", [TABLE])[0].removeprefix("-I")
+    include = [models, ROOT / "firmware/app", TABLE.parent, *folders]
     link = [*target.MACHINE, *cortex_m.LINK, *cortex_m.linker_script(folders)]
-    defines = [f"{name}={value}" for name, value in cortex_m.model_macros(TABLE.stem).items()]
     text = f"""
         cmake_minimum_required(VERSION 3.16)
         project(firmware LANGUAGES C)
         find_package(nnsp 0.1 REQUIRED)
         add_executable(firmware {" ".join(map(str, files))})
         target_include_directories(firmware PRIVATE {" ".join(map(str, include))})
-        target_compile_definitions(firmware PRIVATE {" ".join(defines)})
         target_link_options(firmware PRIVATE {" ".join(link)})
         target_link_libraries(firmware PRIVATE nnsp::nnsp)
         """
