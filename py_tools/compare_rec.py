@@ -216,6 +216,11 @@ def main() -> None:
     for name in ("seeds", "num_epoch", "batchsize"):
         if getattr(args, name) < 1:
             raise UserError(f"--{name}={getattr(args, name)} must be 1 or more")
+    names = [Path(text.partition(":")[0]).name for text in args.nn_arch]
+    if len(set(names)) < len(names):
+        raise UserError(
+            f"--nn_arch={' '.join(args.nn_arch)}: two networks have one name; copy a text under another"
+        )
     output = Path(args.output)
     results = []
     entrants = [Entrant(text, args) for text in args.nn_arch]
