@@ -421,7 +421,7 @@ def test_real_networks_equal_the_library_here(order: Order, capsys: pytest.Captu
     assert 20 < gated["stats"]["rested"] < 140 and ungated["stats"]["rested"] == 0
     assert np.mean(gated["work"]) < 0.9 * np.mean(ungated["work"])
     said = capsys.readouterr().out
-    for words in ("kws  ", "vad  ", "label 0 begins", "without gating", "hops without speech"):
+    for words in ("kws  ", "vad  ", "label 0 begins", "without gating", "networks rested"):
         assert words in said
     decided = rows_of(order, "events.csv")
     assert {(row["network"], row["edge"]) for row in decided} == {

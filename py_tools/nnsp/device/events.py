@@ -160,14 +160,14 @@ def work_rows(
 
 
 def decision_rows(
-    hello: Hello, decisions: Decisions, stats: Any, scored: int, hops: int
+    hello: Hello, decisions: Decisions, stats: Any, hops: int, name: str = ""
 ) -> Iterator[tuple[str, str]]:
     """Give name and value of what classifiers said."""
     if hello.gating is not None and stats is not None:
-        yield f"hops without speech (by '{hello.gating.name}')", f"{stats.rested} of {stats.hops}"
+        yield f"hops in which networks rested{name}", f"{stats.rested} of {stats.hops}"
     made = stats.events if stats is not None else max(decisions.events, default=-1) + 1
-    yield "events", f"{made} on the board, {len(decisions.events)} came"
-    yield "hops with scores", f"{scored} of {hops} came"
+    yield f"events{name}", f"{made} on the board, {len(decisions.events)} came"
+    yield f"hops with scores{name}", f"{len(decisions.scores)} of {hops} came"
 
 
 def write_events(path: Path, hello: Hello, decisions: Decisions) -> None:
@@ -367,7 +367,7 @@ def run(order: Order) -> None:
     for gated, each in courses:
         name = "" if gated or len(courses) == 1 else ", without gating"
         rows += work_rows(hello, each.work, each.is_open, name)
-        rows += decision_rows(hello, each.decisions, each.stats, len(each.decisions.scores), len(each.work))
+        rows += decision_rows(hello, each.decisions, each.stats, len(each.work), name)
     report: dict[str, Any] = {"hello": asdict(hello), "gating": order.gating}
     report["streams"] = [
         {
@@ -381,13 +381,14 @@ def run(order: Order) -> None:
     ]
     if image is not None:
         rows += streaming.memory_rows(image)
-    for reference, (_, each), stream in zip(references, courses, report["streams"], strict=False):
+    for here, (gated, each), stream in zip(references, courses, report["streams"], strict=False):
         made = each.stats.events if order.wav else None  # a live stream ends behind the last hop that came
-        found = compare(reference, each.heard, each.decisions, each.out, made)
+        found = compare(here, each.heard, each.decisions, each.out, made)
         stream["differences"] = asdict(found)
         rows.append(
             (
-                "differs from the C library here",
+                "differs from the C library here"
+                + (", without gating" if not gated and len(courses) > 1 else ""),
                 f"{found.events} of {found.events_compared} events, {found.scores} of {found.scores_compared} "
                 f"scores, {found.samples} of {found.samples_compared} samples",
             )
