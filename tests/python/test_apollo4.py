@@ -145,7 +145,7 @@ def test_the_microphone_live_equals_the_library_here(fast_image: bytes) -> None:
     """Ten seconds without loss; what is heard is the recording, from where the board began to listen."""
     samples = speech(1010)
     port = boot(fast_image, baud=921600, microphone=samples)
-    link = Link(port)
+    link = Link(port, timeout=5)  # here, where the model may be slow
     hello = link.hello()
     both = link.live(hello, RAW | ENHANCED, Packing.PCM16, Settings(), lambda hop: hop.hop < 30)
     compared = 160 * len(both.hops)
