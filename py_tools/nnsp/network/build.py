@@ -219,7 +219,8 @@ class Network(keras.Model):
             would give if the clip ended there: that of the clip is the last.
         state : list
         """
-        place, clip = None, self.arch.clip_frames
+        clip = self.arch.clip_frames
+        place: Any = None
         if clip:
             came = state[-1][0]
             place = (came[:, None] + ops.arange(features.shape[1], dtype="int32")) % clip
