@@ -14,7 +14,7 @@ from nnsp.detection import ONE, Score
 from nnsp.evaluation import detection, pairs
 from nnsp.evaluation.detection import Curve
 from nnsp.files import written
-from nnsp.integer.detector import IntegerDetector
+from nnsp.integer.detector import SMOOTHED_FRAC, IntegerDetector
 from nnsp.signal.frontend import FrontEnd
 from nnsp.tasks.task import Detector
 from nnsp.tasks.vad import activity
@@ -28,7 +28,7 @@ class Result:
     ----------
     at : str
     curve : Curve
-        Of the scores.
+        Of the smoothed scores, which the detector holds against its threshold.
     missed, false : float
         Shares of the frames with and without speech that the detector decides wrongly, hang-over included.
     frames : int
@@ -45,7 +45,7 @@ def evaluate(
     clips: Iterable[pairs.Pair], score: Score, fe: FrontEnd, stride: int, detector: Detector
 ) -> list[Result]:
     """Score mixtures and compare with what is in their clean speech."""
-    scores: dict[str, list[NDArray[np.int16]]] = {}
+    scores: dict[str, list[NDArray[np.float64]]] = {}
     decided: dict[str, list[NDArray[np.bool_]]] = {}
     there: dict[str, list[NDArray[np.bool_]]] = {}
     decide = IntegerDetector(detector_table(detector), 1)
@@ -54,13 +54,14 @@ def evaluate(
         found = score(pair.noisy[:whole])
         clean = pair.clean[None, :whole].astype(np.float32) / np.float32(ONE)
         decide.reset()
-        scores.setdefault(pair.bucket, []).append(found[:, 0])
-        decided.setdefault(pair.bucket, []).append(decide.process(found) > 0)
+        smoothed = decide.smooth(found)
+        scores.setdefault(pair.bucket, []).append(smoothed[:, 0] / (ONE * 2**SMOOTHED_FRAC))
+        decided.setdefault(pair.bucket, []).append(decide.decide(smoothed) > 0)
         there.setdefault(pair.bucket, []).append(activity(fe, clean)[0, ::stride])
     results = []
     for at, parts in scores.items():
         truth, decisions = np.concatenate(there[at]), np.concatenate(decided[at])
-        curve = detection.roc(np.concatenate(parts) / ONE, truth)
+        curve = detection.roc(np.concatenate(parts), truth)
         missed, false = 1 - decisions[truth].mean(), decisions[~truth].mean()
         results.append(Result(at, curve, float(missed), float(false), truth.size))
     return results

@@ -17,7 +17,7 @@ from nnsp.tasks.task import Detector, Floats
 # ITU-T P.56 counts as speech what is above a threshold 15.9 dB below the active level, and pauses of up to 200 ms.
 MARGIN_DB = 15.9
 PAUSE_SECONDS = 0.2
-DETECTOR = Detector("state", smoothing=2, hold=10, threshold=0.5)
+DETECTOR = Detector("state", smoothing=1, hold=10, threshold=0.5)
 
 
 def activity(fe: FrontEnd, clean: Floats) -> NDArray[np.bool_]:
