@@ -194,9 +194,10 @@ def test_frames_agree_with_the_clock_of_the_emulator(measured: list[measure.Meas
     own = next(each for each in measured if each.name == target)
     case = own.cases["frame_se_bands"]
     work = streamed.work[-case.frames :].astype(int)
-    # The clock is right to one or two instructions; copies of samples differ with their addresses.
-    assert abs(work.mean() - case.instructions) <= 20
-    assert abs(work.max() - case.worst_instructions) <= 20
+    # The clock is right to one or two instructions, copies of samples differ with their addresses, and the firmware's
+    # hop has a few instructions around the enhancer, for the other networks that it might have.
+    assert abs(work.mean() - case.instructions) <= 40
+    assert abs(work.max() - case.worst_instructions) <= 40
 
 
 CANDIDATE = """

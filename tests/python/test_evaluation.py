@@ -196,8 +196,8 @@ def test_a_board_gives_what_the_library_gives(
     np.testing.assert_array_equal(heard, TableEnhancer(table).process(padded)[320 : 320 + 8123])
     stream = Link.stream
 
-    def wrong(self: Link, *arguments: object) -> Streamed:
-        streamed = stream(self, *arguments)  # type: ignore[arg-type]
+    def wrong(self: Link, *arguments: object, **settings: object) -> Streamed:
+        streamed = stream(self, *arguments, **settings)  # type: ignore[arg-type]
         streamed.audio[500] ^= 1
         return streamed
 
