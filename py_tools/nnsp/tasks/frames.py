@@ -1,5 +1,6 @@
 """What tasks have in common that know a class for every frame of a stream."""
 
+from abc import abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -53,9 +54,9 @@ class FrameTask(Task):
     """A class for every frame: one sigmoid, or a softmax of all labels."""
 
     @property
+    @abstractmethod
     def class_weights(self) -> tuple[float, ...]:
         """What a frame of each class counts."""
-        raise NotImplementedError
 
     @property
     def objective(self) -> str:
