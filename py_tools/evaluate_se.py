@@ -68,12 +68,7 @@ def clips(args: argparse.Namespace) -> pairs.Pairs:
         raise UserError("--noisy and --clean go together")
     if args.noisy and args.pairs:
         raise UserError("give either --noisy and --clean, or --pairs")
-    if args.clips < 1 or args.seconds < 1:
-        raise UserError("--clips and --seconds must be 1 or more")
-    try:
-        snrs_db = [float(text) for text in args.snr.split(",")]
-    except ValueError:
-        raise UserError(f"--snr={args.snr}: expected numbers of dB with commas, as 0,5,10") from None
+    snrs_db = pairs.checked_ratios(args.snr, args.clips, args.seconds)
     if args.pairs:
         return pairs.manifest(Path(args.pairs))
     if args.noisy:

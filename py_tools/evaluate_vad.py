@@ -6,7 +6,7 @@ from pathlib import Path
 
 from nnsp import cli
 from nnsp.enhancement import ENGINES
-from nnsp.errors import UserError
+from nnsp.evaluation import pairs
 
 
 def parse() -> argparse.Namespace:
@@ -38,15 +38,10 @@ def parse() -> argparse.Namespace:
 
 def main() -> None:
     args = parse()
-    if args.clips < 1 or args.seconds < 1:
-        raise UserError("--clips and --seconds must be 1 or more")
-    try:
-        snrs_db = [float(text) for text in args.snr.split(",")]
-    except ValueError:
-        raise UserError(f"--snr={args.snr}: expected numbers of dB with commas, as 0,5,10") from None
+    snrs_db = pairs.checked_ratios(args.snr, args.clips, args.seconds)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     from nnsp import detection
-    from nnsp.evaluation import activity, pairs
+    from nnsp.evaluation import activity
     from nnsp.network import training
 
     trained = training.load(args.nn_arch, args.epoch_loaded, args.models_dir)

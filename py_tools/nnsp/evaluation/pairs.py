@@ -59,6 +59,22 @@ def mixtures(list_path: Path | str, snrs_db: Sequence[float], count: int, second
     return Pairs([(*pair, row) for pair in mixers for row in range(count)], make)
 
 
+def checked_ratios(snr: str, count: int, seconds: float) -> list[float]:
+    """Ratios in dB of the flag --snr, where it, --clips and --seconds are what `mixtures` takes.
+
+    Raises
+    ------
+    UserError
+        They are not.
+    """
+    if count < 1 or seconds < 1:
+        raise UserError("--clips and --seconds must be 1 or more")
+    try:
+        return [float(text) for text in snr.split(",")]
+    except ValueError:
+        raise UserError(f"--snr={snr}: expected numbers of dB with commas, as 0,5,10") from None
+
+
 def plain(snr_db: float) -> Settings:
     """Mixtures of one speech and one noise as they were recorded."""
     return Settings.plain(snr_db=(snr_db, snr_db), level_db=(LEVEL_DB, LEVEL_DB), even_speakers=True)
