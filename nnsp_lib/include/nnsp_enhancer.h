@@ -26,7 +26,11 @@ nnsp_status nnsp_enhancer_init(nnsp_enhancer *enhancer, const nnsp_model *model,
 
 void nnsp_enhancer_reset(nnsp_enhancer *enhancer);
 
-/* One hop of samples in, one hop out; out may be in. The output is window_size - hop samples late. */
+/*
+ * One hop of samples in, one hop out; out may be in. The output is window_size - hop samples late. After a whole window of silence
+ * (nnsp_frontend_silent) the network starts anew: what it learnt of a noise is no longer true, and noise that sets in suddenly would
+ * pass for speech at first.
+ */
 nnsp_status nnsp_enhancer_process(nnsp_enhancer *enhancer, const int16_t *in, int16_t *out);
 
 /*

@@ -34,6 +34,9 @@ void nnsp_frontend_reset(nnsp_frontend *frontend);
 /* Take one hop of samples; the spectrum of the last window_size samples stands in frontend->spectrum. */
 void nnsp_frontend_analyse(nnsp_frontend *frontend, const int16_t *in);
 
+/* Whether none of the last window_size samples is more than a step away from 0. */
+int nnsp_frontend_silent(const nnsp_frontend *frontend);
+
 /* Normalised log2 energies of the present frame, or their cepstrum, Q12, in features[table->features]. */
 void nnsp_frontend_features(const nnsp_frontend *frontend, int16_t *features);
 

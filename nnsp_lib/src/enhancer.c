@@ -81,6 +81,11 @@ void nnsp_enhancer_analyse(nnsp_enhancer *enhancer, const int16_t *in)
 
 nnsp_status nnsp_enhancer_finish(nnsp_enhancer *enhancer, int16_t *out)
 {
+    if (nnsp_frontend_silent(&enhancer->frontend)) {
+        nnsp_net_reset(&enhancer->net);
+        nnsp_enhancer_skip(enhancer, out);
+        return NNSP_OK;
+    }
     nnsp_frontend_features(&enhancer->frontend, enhancer->features);
     const int bands = masks_bands(enhancer->model);
     int16_t *outputs = bands ? enhancer->features : enhancer->mask;

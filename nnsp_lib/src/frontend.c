@@ -171,6 +171,18 @@ void nnsp_frontend_analyse(nnsp_frontend *frontend, const int16_t *in)
     nnsp_rfft_s32(x, table->window, size, table->window_shift, frontend->spectrum, bits, table->twiddle);
 }
 
+/* From the newest sample on, so that in sound it ends at once. */
+int nnsp_frontend_silent(const nnsp_frontend *frontend)
+{
+    const int16_t *x = frontend->history;
+    for (unsigned k = frontend->table->window_size; k-- > 0;) {
+        if (x[k] < -1 || x[k] > 1) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
 void nnsp_frontend_features(const nnsp_frontend *frontend, int16_t *features)
 {
     if (frontend->table->feature_kind == NNSP_MFCC) {

@@ -225,6 +225,28 @@ def test_masks_of_bands_keep_to_the_float_ones(fe: FrontEnd) -> None:
     assert error.max() <= 0.5
 
 
+@pytest.mark.parametrize("strides", [1, 3])
+def test_after_silence_the_network_starts_anew(strides: int) -> None:
+    """After a window of zeros or of a step of noise, with skipped hops and without, in any split of the stream."""
+    model, hop = build_model(FrontEnd(), strides), FrontEnd().hop
+    x, rng = signals(60 * hop)["noise"], np.random.default_rng(3)
+    for start, stop, step in ((0, 2, 0), (9, 12, 1), (20, 31, 0), (40, 42, 0), (57, 60, 1)):
+        x[start * hop : stop * hop] = rng.integers(-step, step + 1, (stop - start) * hop)
+    skipping = np.arange(60) // 5 % 3 != 1
+    cuts = np.array([1, 10, 11, 12, 13, 25, 26])
+    for active in (np.ones(60, dtype=bool), skipping):
+        whole = IntegerEnhancer(model).process(x, active)
+        for make in (IntegerEnhancer, CEnhancer):
+            stream = make(model)
+            parts = zip(np.split(x, cuts * hop), np.split(active, cuts), strict=True)
+            found = np.concatenate([stream.process(part, on) for part, on in parts])
+            np.testing.assert_array_equal(found, whole)
+    heard, fresh = (IntegerEnhancer(model).process(part) for part in (x, x[31 * hop :]))
+    np.testing.assert_array_equal(heard[31 * hop :], fresh)
+    # Two hops of zeros, less than a window, are part of the sound.
+    assert not np.array_equal(IntegerEnhancer(model).process(x[42 * hop :])[3 * hop :], fresh[14 * hop :])
+
+
 @pytest.mark.parametrize("outputs", [257, 72])
 def test_audio_keeps_to_the_float_network(outputs: int) -> None:
     """From the waveform on: the float front end, the float network, the float masks; the integers in C."""

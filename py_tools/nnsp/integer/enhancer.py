@@ -6,6 +6,7 @@ from nnsp.arithmetic import Array
 from nnsp.integer import frontend
 from nnsp.integer.model import IntegerModel
 from nnsp.integer.reference import ReferenceNetwork
+from nnsp.signal.frontend import silent as silent_frames
 
 
 class IntegerEnhancer:
@@ -49,10 +50,11 @@ class IntegerEnhancer:
         if samples.dtype != np.int16 or len(samples) % fe.hop:
             raise ValueError(f"expected int16 samples, a multiple of {fe.hop}")
         frames = frontend.framed(table, samples, self._history)
-        heard = np.ones(len(frames), dtype=bool) if active is None else np.asarray(active, dtype=bool)
+        wanted = np.ones(len(frames), dtype=bool) if active is None else np.asarray(active, dtype=bool)
+        silent = silent_frames(frames) & wanted
+        heard = wanted & ~silent
         re, im = frontend.analyse(table, frames[heard])
-        outputs = self.network.run(frontend.features(table, re, im))
-        mask = self._hold(frontend.bin_masks(table, outputs), len(re))
+        mask = self._masks(frontend.features(table, re, im), np.cumsum(silent)[heard], int(silent.sum()))
         parts = np.empty(frames.shape, dtype=np.int64)
         parts[heard] = frontend.synthesise(table, re, im, mask)
         parts[~heard] = frontend.turn_down(table, frames[~heard])
@@ -65,6 +67,18 @@ class IntegerEnhancer:
             self._overlap[-fe.hop :] = 0
         self._history = np.concatenate([self._history, samples])[len(samples) :].astype(np.int16)
         return out
+
+    def _masks(self, features: Array, silences: Array, silences_in_all: int) -> Array:
+        """Masks of the frames heard; `silences`: silent frames before each, which start the network anew."""
+        masks = []
+        starts = np.flatnonzero(np.diff(silences, prepend=0, append=silences_in_all))
+        for number, stretch in enumerate(np.split(features, starts)):
+            if number:
+                self.network.reset()
+                self._frame = 0
+            outputs = self.network.run(stretch)
+            masks.append(self._hold(frontend.bin_masks(self.model.frontend, outputs), len(stretch)))
+        return np.concatenate(masks)
 
     def _hold(self, outputs: Array, frames: int) -> Array:
         """One mask per frame: a network with strides holds its last output."""

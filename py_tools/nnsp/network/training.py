@@ -96,7 +96,7 @@ class Trained:
         return np.concatenate(parts)
 
     def enhance(self, samples: NDArray[Any], quantized: bool = False) -> NDArray[np.float64]:
-        """Enhance in floating point.
+        """Enhance in floating point; after silence the network starts anew, as nnsp_enhancer_process has it.
 
         Parameters
         ----------
@@ -110,8 +110,13 @@ class Trained:
             window_size - hop samples late.
         """
         fe = self.frontend
-        re, im = frontend.analyse(fe, frontend.with_history(fe, samples.astype(np.float32)))
-        gain = frontend.gain(fe, self.outputs(self.features(samples), quantized))
+        heard = frontend.with_history(fe, samples.astype(np.float32))
+        re, im = frontend.analyse(fe, heard)
+        sounding = np.flatnonzero(~frontend.silent(frontend.framed(fe, heard)))
+        features, gain = self.features(samples), np.full(re.shape, fe.mask_floor)
+        for stretch in np.split(sounding, np.flatnonzero(np.diff(sounding) > 1) + 1):
+            if stretch.size:
+                gain[stretch] = frontend.gain(fe, self.outputs(features[stretch], quantized))
         return frontend.synthesise(fe, re * gain, im * gain)
 
 

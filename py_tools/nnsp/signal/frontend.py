@@ -174,6 +174,16 @@ def with_history(fe: FrontEnd, x: Any) -> Any:
     return np.pad(x, [(0, 0)] * (np.ndim(x) - 1) + [(fe.history, 0)])
 
 
+def framed(fe: FrontEnd, x: NDArray[Any]) -> NDArray[Any]:
+    """Frames [..., frames, window_size] of what `analyse` takes."""
+    return np.lib.stride_tricks.sliding_window_view(x, fe.window_size, axis=-1)[..., :: fe.hop, :]
+
+
+def silent(frames: NDArray[Any]) -> NDArray[np.bool_]:
+    """Which frames [..., window_size] in int16 units have no sample more than a step away from 0."""
+    return np.all((frames >= -1) & (frames <= 1), axis=-1)
+
+
 def analyse(fe: FrontEnd, x: Any, xp: Any = np) -> tuple[Any, Any]:
     """Spectrum of waveforms.
 
@@ -187,8 +197,7 @@ def analyse(fe: FrontEnd, x: Any, xp: Any = np) -> tuple[Any, Any]:
     re, im : [..., frames, bins]
     """
     if xp is np:
-        frames = np.lib.stride_tricks.sliding_window_view(x, fe.window_size, axis=-1)[..., :: fe.hop, :]
-        spectrum = np.fft.rfft(frames * window(fe).astype(x.dtype), fe.fft_size)
+        spectrum = np.fft.rfft(framed(fe, x) * window(fe).astype(x.dtype), fe.fft_size)
         return spectrum.real, spectrum.imag
     frames = xp.extract_sequences(x, fe.window_size, fe.hop)
     re, im = xp.rfft(frames * window(fe).astype("float32"), fft_length=fe.fft_size)
