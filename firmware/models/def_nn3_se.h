@@ -1,8 +1,8 @@
 /*
  * Generated: change the network and convert it again, not this file.
- * Command: python py_tools/c_code_table_converter.py --nn_arch=nn_arch/def_se_bands.txt --epoch_loaded=27 --net_id=3 --net_name=se
+ * Command: python py_tools/c_code_table_converter.py --nn_arch=nn_arch/def_se_bands.txt --net_id=3 --net_name=se --models_dir=models_shipped
  * Network: def_se_bands.txt, sha256 df165121608a964b
- * Weights: epoch_027.weights.h5, sha256 9aa51d17e7188341
+ * Weights: epoch_031.weights.h5, sha256 e833d1bbfac86cd7
  * Table format 5.
  */
 #ifndef DEF_NN3_SE_H
@@ -25,7 +25,7 @@
 #define NN3_SE_LABELS 0
 #define NN3_SE_LABEL_BYTES 0
 #define NN3_SE_STATE_BYTES 7728
-#define NN3_SE_CHECKSUM 0x2E5B0B6Fu
+#define NN3_SE_CHECKSUM 0xA5624FD5u
 
 extern const nnsp_model nn3_se;
 

@@ -1,8 +1,8 @@
 /*
  * Generated: change the network and convert it again, not this file.
- * Command: python py_tools/c_code_table_converter.py --nn_arch=nn_arch/def_se_bands_small.txt --epoch_loaded=24 --net_id=3 --net_name=se_small
+ * Command: python py_tools/c_code_table_converter.py --nn_arch=nn_arch/def_se_bands_small.txt --net_id=3 --net_name=se_small --models_dir=models_shipped
  * Network: def_se_bands_small.txt, sha256 90a2e80ab0ebce23
- * Weights: epoch_024.weights.h5, sha256 6a5dbc4a62012da2
+ * Weights: epoch_028.weights.h5, sha256 60e4be741728e021
  * Table format 5.
  */
 #ifndef DEF_NN3_SE_SMALL_H
@@ -25,7 +25,7 @@
 #define NN3_SE_SMALL_LABELS 0
 #define NN3_SE_SMALL_LABEL_BYTES 0
 #define NN3_SE_SMALL_STATE_BYTES 7152
-#define NN3_SE_SMALL_CHECKSUM 0x49AC89ACu
+#define NN3_SE_SMALL_CHECKSUM 0x176EF37Cu
 
 extern const nnsp_model nn3_se_small;
 

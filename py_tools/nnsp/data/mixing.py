@@ -65,7 +65,7 @@ class Settings:
     silence_prob: float = 0.01  # nothing but zeros, or zeros and +-1
     even_speakers: bool = False  # draw speakers evenly instead of by their share of the seconds
 
-    mute_prob: float = 0.08  # the microphone is switched on after `mute_seconds` of zeros
+    mute_prob: float = 0.15  # the microphone is switched on after `mute_seconds` of zeros
     mute_seconds: tuple[float, float] = (1.0, 7.0)
     lead_prob: float = 0.2  # speech comes after `lead_seconds` of noise
     lead_seconds: tuple[float, float] = (0.5, 2.0)
