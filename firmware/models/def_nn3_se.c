@@ -6139,8 +6139,8 @@ static const int32_t gain[] = {
 
 static const nnsp_frontend_table frontend = {
     window, twiddle, band_edge, rising, 0, mean, gain,
-    16000, 480, 160, 512, 72, 72, 3932, 2,
-    NNSP_MEL, 5, 14, 16, 10, 0xB0BDCCD1u};
+    16000, 480, 160, 512, 72, 72, 3834, 2,
+    NNSP_MEL, 5, 14, 16, 10, 0x7999BB05u};
 
 const nnsp_model nn3_se = {NN3_SE_NAME, &frontend, &network, 0, 0,
     NN3_SE_STATE_BYTES, NN3_SE_ID, 0, NNSP_ENHANCE};

@@ -53,6 +53,7 @@ def test_mixtures_for_scoring_differ_only_in_their_ratio(small: Path) -> None:
     assert len({p.name for p in made}) == 6 and len({p.unit for p in made}) == 3
     for low, high, same in zip(made[:3], made[3:], again, strict=False):
         assert np.array_equal(low.noisy, same.noisy)
+        assert not low.clean[:16000].any() and low.noisy[:16000].any() and low.clean[16000:].any()
         assert np.corrcoef(low.clean, high.clean)[0, 1] > 0.9999
         ratio = [np.var(p.noisy.astype(float) - p.clean) / np.var(p.clean.astype(float)) for p in (low, high)]
         assert 10 * np.log10(ratio[0] / ratio[1]) == pytest.approx(10, abs=0.1)

@@ -16,6 +16,7 @@ from nnsp.signal import audio, metrics
 
 Samples = NDArray[np.int16]
 LEVEL_DB = -26.0  # of active speech, dBFS
+LEAD = 1.0  # seconds of noise before the speech of a mixture
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,8 @@ class Pairs:
 def mixtures(list_path: Path | str, snrs_db: Sequence[float], count: int, seconds: float, seed: int) -> Pairs:
     """Seeded mixtures; clip k is the same speech and the same noise at every ratio.
 
-    Speakers are drawn evenly, noise classes as in training; no rooms, colours or changes of speed.
+    They begin with a second of noise. Speakers are drawn evenly, noise classes as in training; no rooms, colours or
+    changes of speed.
     """
     sounds = corpus.load(list_path)
 
@@ -55,7 +57,7 @@ def mixtures(list_path: Path | str, snrs_db: Sequence[float], count: int, second
         noisy, clean = audio.to_int16(mixture.noisy), audio.to_int16(mixture.clean)
         return Pair(f"{snr_db:g} dB", f"{snr_db:g}dB/{unit}", unit, noisy, clean)
 
-    mixers = [(snr_db, Mixer(sounds, seed, plain(snr_db))) for snr_db in snrs_db]
+    mixers = [(snr_db, Mixer(sounds, seed, plain(snr_db, LEAD))) for snr_db in snrs_db]
     return Pairs([(*pair, row) for pair in mixers for row in range(count)], make)
 
 
@@ -75,9 +77,15 @@ def checked_ratios(snr: str, count: int, seconds: float) -> list[float]:
         raise UserError(f"--snr={snr}: expected numbers of dB with commas, as 0,5,10") from None
 
 
-def plain(snr_db: float) -> Settings:
-    """Mixtures of one speech and one noise as they were recorded."""
-    return Settings.plain(snr_db=(snr_db, snr_db), level_db=(LEVEL_DB, LEVEL_DB), even_speakers=True)
+def plain(snr_db: float, lead: float = 0.0) -> Settings:
+    """Mixtures of one speech and one noise as they were recorded, if wanted after so many seconds of noise."""
+    return Settings.plain(
+        snr_db=(snr_db, snr_db),
+        level_db=(LEVEL_DB, LEVEL_DB),
+        even_speakers=True,
+        lead_prob=float(lead > 0),
+        lead_seconds=(lead, lead),
+    )
 
 
 def folders(noisy: Path, clean: Path) -> Pairs:
