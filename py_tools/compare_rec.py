@@ -72,8 +72,7 @@ class Entrant:
         if features and features not in kinds:
             raise UserError(f"--nn_arch={text}: unknown features '{features}'; known are {', '.join(kinds)}")
         self.arch: Arch = arch_text.load(path)
-        if not self.arch.clip_frames:
-            raise UserError(f"{path}: has no clip_frames; recognition wants to know how long a clip is")
+        arch_text.check_clips(self.arch)
 
         from nnsp.tasks import rec
 

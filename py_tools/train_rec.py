@@ -55,8 +55,7 @@ def main() -> None:
     if min(args.shares) < 0 or abs(sum(args.shares) - 1) > 1e-6:
         raise UserError(f"--shares={' '.join(map(str, args.shares))}: must be 0 or more, and 1 together")
     arch = arch_text.load(args.nn_arch)
-    if not arch.clip_frames:
-        raise UserError(f"{args.nn_arch}: has no clip_frames; recognition wants to know how long a clip is")
+    arch_text.check_clips(arch)
     args.timesteps, args.train_list = arch.clip_frames, args.clips
 
     from nnsp.tasks import rec

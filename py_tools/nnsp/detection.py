@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nnsp import arithmetic
 from nnsp.errors import UserError
 
 if TYPE_CHECKING:
     from nnsp.network.training import Trained
 
-ONE = 32768.0
+SCALE = 2.0 ** arithmetic.OUTPUT_FRAC["softmax"]
 
 Score = Callable[[NDArray[np.int16]], NDArray[np.int16]]
 
@@ -45,7 +46,7 @@ def open_engine(trained: "Trained", engine: str, task: str) -> Score:
 
         def of_floats(samples: NDArray[np.int16]) -> NDArray[np.int16]:
             outputs = trained.outputs(trained.features(samples))[:: trained.arch.stride]
-            return np.minimum(np.rint(outputs * ONE), ONE - 1).astype(np.int16)
+            return arithmetic.saturate16(np.rint(outputs * SCALE))
 
         return of_floats
     from nnsp.conversion import convert

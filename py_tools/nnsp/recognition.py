@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from nnsp import arithmetic, conversion
 from nnsp.data import clips
+from nnsp.detection import SCALE
 from nnsp.enhancement import ENGINES
 from nnsp.errors import UserError
 from nnsp.signal import audio, clip_features, frontend
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
 __all__ = ["ENGINES", "Recogniser", "clip_samples"]
 
-ONE = 32768.0
 BATCH = 32  # windows side by side in floating point
 
 Floats = NDArray[np.float32]
@@ -85,7 +85,7 @@ class Recogniser:
         windows = [clips.windows(x, self.length) for x in recordings]
         parts = np.cumsum([len(part) for part in windows])[:-1]
         each = self.window_scores([window for part in windows for window in part])
-        scale = 1.0 if self.engine == "float" else ONE
+        scale = 1.0 if self.engine == "float" else SCALE
         return np.stack([part.mean(axis=0) / scale for part in np.split(each, parts)])
 
     def window_scores(self, windows: Sequence[Floats]) -> Array:

@@ -332,6 +332,18 @@ def check_scores(arch: Arch, labels: int) -> None:
         )
 
 
+def check_clips(arch: Arch) -> None:
+    """Refuse a network that does not say how long a clip is.
+
+    Raises
+    ------
+    UserError
+        It has no clip_frames.
+    """
+    if not arch.clip_frames:
+        raise UserError(f"{arch.name}: has no clip_frames; recognition wants to know how long a clip is")
+
+
 def check_classifier(arch: Arch, fe: FrontEnd, labels: int) -> None:
     """Refuse a network that does not turn the front end's features into a score for every label.
 

@@ -83,8 +83,7 @@ class Recognition(Task):
 
     def check(self, arch: Arch, fe: FrontEnd) -> None:
         """Refuse a network that gives no score per class at the end of a clip."""
-        if not arch.clip_frames:
-            raise UserError(f"{arch.name}: has no clip_frames; recognition wants to know how long a clip is")
+        arch_text.check_clips(arch)
         if not self.features:
             arch_text.check_classifier(arch, fe, len(self.labels))
             return
