@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from nnsp.conversion import detector_table
-from nnsp.detection import ONE, Score
+from nnsp.detection import SCALE, Score
 from nnsp.evaluation import detection, pairs
 from nnsp.evaluation.detection import Curve
 from nnsp.files import written
 from nnsp.integer.detector import SMOOTHED_FRAC, IntegerDetector
+from nnsp.signal import audio
 from nnsp.signal.frontend import FrontEnd
 from nnsp.tasks.task import Detector
 from nnsp.tasks.vad import activity
@@ -52,10 +53,10 @@ def evaluate(
     for pair in tqdm(clips, desc="scores", unit="clip", leave=False):
         whole = pair.noisy.size // fe.hop * fe.hop
         found = score(pair.noisy[:whole])
-        clean = pair.clean[None, :whole].astype(np.float32) / np.float32(ONE)
+        clean = audio.from_int16(pair.clean[None, :whole])
         decide.reset()
         smoothed = decide.smooth(found)
-        scores.setdefault(pair.bucket, []).append(smoothed[:, 0] / (ONE * 2**SMOOTHED_FRAC))
+        scores.setdefault(pair.bucket, []).append(smoothed[:, 0] / (SCALE * 2**SMOOTHED_FRAC))
         decided.setdefault(pair.bucket, []).append(decide.decide(smoothed) > 0)
         there.setdefault(pair.bucket, []).append(activity(fe, clean)[0, ::stride])
     results = []
