@@ -6,8 +6,6 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
-from tqdm import tqdm
-
 from nnsp import cli
 from nnsp.data import clips, corpus, keywords, mixing, synthesis
 from nnsp.data.clips import Recording
@@ -54,12 +52,10 @@ def speaker(recording: Recording) -> str:
 def spoken(labels: list[str], voices: int, folder: Path) -> list[Clip]:
     """Every keyword by voices of espeak-ng, as files of a folder."""
     found = []
-    for voice in tqdm(synthesis.voices(voices), desc="voices", unit="voice"):
-        name = "espeak_" + "_".join(map(str, voice)).replace("+", "_")
-        for label in labels:
-            path = folder / name / f"{label}.wav"
-            audio.write_wav(path, synthesis.speak(label, voice))
-            found.append(Clip(str(path), "keyword", name, label, licence="made", source="espeak-ng"))
+    for name, label, x in synthesis.spoken(labels, voices):
+        path = folder / name / f"{label}.wav"
+        audio.write_wav(path, x)
+        found.append(Clip(str(path), "keyword", name, label, licence="made", source="espeak-ng"))
     return found
 
 

@@ -153,6 +153,21 @@ def test_split_by_class() -> None:
         clips.split(recordings(2, 1, 2), "class", 0)
 
 
+def test_made_voices_are_for_training_alone() -> None:
+    sounds = clips.Clips(tuple(recordings(2, 4, 3)), (np.ones(9, np.float32),) * 24, ("c0", "c1"), 8000)
+    more = clips.with_voices(sounds, 2)
+    assert len(more.samples) == 28 and more.labels == sounds.labels
+    for recording, x in zip(more.recordings[24:], more.samples[24:], strict=True):
+        assert recording.label in more.labels and 2000 < x.size < 16000 and abs(x[:80]).max() > 0
+    made = [24, 25, 26, 27]
+    for before, after in (
+        *(tuple(clips.split(s.recordings, by, 0) for s in (sounds, more)) for by in ("class", "speaker")),
+        *zip(*([p for _, p in clips.leave_out(s.recordings, 0)] for s in (sounds, more)), strict=True),
+    ):
+        assert after["train"].tolist() == [*before["train"], *made]
+        assert all(np.array_equal(before[name], after[name]) for name in ("validation", "test"))
+
+
 def test_split_by_speaker() -> None:
     listed = recordings(2, 10, 3)
     parts = clips.split(listed, "speaker", 3)

@@ -12,11 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from nnsp.data import synthesis
 from nnsp.errors import UserError
 from nnsp.signal import audio
 
 SPLITS = ("train", "validation", "test")
 SHARES = (0.7, 0.15, 0.15)
+MADE = "made"  # split of what voices of espeak-ng say
+SILENT = 0.01  # of the peak: less, before and behind a word that was made, is cut off
 SHOWN = 5  # names in a message that stands for many files
 
 Floats = NDArray[np.float32]
@@ -72,11 +75,19 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         default="refuse",
         help="files that cannot be read (default %(default)s)",
     )
+    add(
+        "--voices",
+        type=int,
+        default=0,
+        metavar="N",
+        help="have so many voices of espeak-ng say the labels too, for training alone (default %(default)s)",
+    )
 
 
 def open_clips(args: argparse.Namespace, rate: int, shortest: int) -> Clips:
-    """The clips that `add_flags` names; see `find` and `read`."""
-    return read(find(args.clips, args.label_column), rate, shortest, args.short, args.unreadable)
+    """The clips that `add_flags` names; see `find`, `read` and `with_voices`."""
+    found = read(find(args.clips, args.label_column), rate, shortest, args.short, args.unreadable)
+    return with_voices(found, args.voices)
 
 
 def find(source: Path | str, label_column: str = "label") -> list[Recording]:
@@ -222,6 +233,16 @@ def read(
     return Clips(tuple(kept), tuple(samples), tuple(labels), rate)
 
 
+def with_voices(clips: Clips, count: int) -> Clips:
+    """The clips, and behind them each label by so many voices of espeak-ng, which every split trains on."""
+    recordings, samples = list(clips.recordings), list(clips.samples)
+    for name, label, x in synthesis.spoken(clips.labels, count):
+        loud = np.flatnonzero(np.abs(x) > SILENT * np.abs(x).max())
+        recordings.append(Recording(Path(name, label), label, name, MADE))
+        samples.append(audio.resample(x[loud[0] : loud[-1] + 1], synthesis.RATE, clips.rate))
+    return Clips(tuple(recordings), tuple(samples), clips.labels, clips.rate)
+
+
 def windows(x: Floats, length: int) -> Floats:
     """As many windows as cover a clip, evenly spaced, [windows, length, ...]; a short clip lies amid zeros."""
     if len(x) < length:
@@ -332,6 +353,7 @@ def split(
     """
     rng = np.random.default_rng(seed)
     parts: dict[str, list[int]] = {name: [] for name in SPLITS}
+    recordings, made = _divided(recordings)
     if by == "given":
         for i, recording in enumerate(recordings):
             if recording.split not in SPLITS:
@@ -361,7 +383,7 @@ def split(
         names = np.repeat(SPLITS, counts)
         for name, speaker in zip(names, rng.permutation(list(groups)), strict=True):
             parts[name] += groups[speaker]
-    return _checked(recordings, parts)
+    return _checked(recordings, parts, made)
 
 
 def leave_out(
@@ -376,6 +398,7 @@ def leave_out(
     UserError
         There are less than two such speakers.
     """
+    recordings, made = _divided(recordings)
     labels = {r.label for r in recordings}
     said: dict[str, set[str]] = defaultdict(set)
     for recording in recordings:
@@ -394,7 +417,13 @@ def leave_out(
             held = rng.permutation(others)[: max(1, round(share * len(others)))].tolist()
             parts["validation"] += held
             parts["train"] += sorted(set(others) - set(held))
-        yield speaker, _checked(recordings, parts)
+        yield speaker, _checked(recordings, parts, made)
+
+
+def _divided(recordings: Sequence[Recording]) -> tuple[Sequence[Recording], list[int]]:
+    """Those that were given, and the places of those of `with_voices` behind them."""
+    given = [r for r in recordings if r.split != MADE]
+    return given, list(range(len(given), len(recordings)))
 
 
 def _speaker(recording: Recording) -> str:
@@ -422,7 +451,9 @@ def _percent(shares: Sequence[float]) -> str:
     return ":".join(f"{share:.0%}" for share in shares)
 
 
-def _checked(recordings: Sequence[Recording], parts: dict[str, list[int]]) -> dict[str, Indices]:
+def _checked(
+    recordings: Sequence[Recording], parts: dict[str, list[int]], made: list[int]
+) -> dict[str, Indices]:
     for name, indices in parts.items():
         if not indices:
             raise UserError(f"no clips are left for {name}; change the split or its shares")
@@ -431,4 +462,5 @@ def _checked(recordings: Sequence[Recording], parts: dict[str, list[int]]) -> di
         raise UserError(
             f"no clip of class '{min(missing)}' is left to train with; change the split or its seed"
         )
+    parts["train"] += made
     return {name: np.array(sorted(indices)) for name, indices in parts.items()}

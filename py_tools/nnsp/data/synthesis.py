@@ -4,7 +4,7 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -120,6 +120,14 @@ def voices(count: int) -> list[tuple[str, int, int]]:
         name = f"{rng.choice(accents)}+{rng.choice(speakers)}"
         found[name, int(rng.integers(110, 200)), int(rng.integers(10, 91))] = None
     return list(found)
+
+
+def spoken(labels: Sequence[str], count: int) -> Iterator[tuple[str, str, NDArray[np.float32]]]:
+    """Every label by so many voices: name of the voice, label, samples at 16 kHz."""
+    for voice in tqdm(voices(count), desc="voices", unit="voice", leave=False):
+        name = "espeak_" + "_".join(map(str, voice)).replace("+", "_")
+        for label in labels:
+            yield name, label, speak(label, voice)
 
 
 def _shaped(
