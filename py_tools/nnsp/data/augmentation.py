@@ -30,8 +30,8 @@ class Augmentation:
     trim: float = 0.1  # of a clip at most, at either end
     level_db: tuple[float, float] = (-45.0, -10.0)  # of the active part, dBFS
     colour_prob: float = 0.7
-    noise_prob: float = 0.8
-    snr_db: tuple[float, float] = (5.0, 40.0)
+    noise_prob: float = 0.6
+    snr_db: tuple[float, float] = (10.0, 50.0)
 
     def __call__(self, rng: np.random.Generator, x: Floats, samples: int) -> Floats:
         """A row of a clip, or of a part of a longer one, somewhere in silence or noise.
