@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from nnsp.errors import UserError
 from nnsp.integer import calibration
 from nnsp.integer.detector import DetectorTable
 from nnsp.signal import audio
@@ -33,7 +34,17 @@ def convert(
     trained : Trained
     samples : int16 [n], optional
         Noisy speech that formats of linear layers come from; the demonstration clip if not given.
+
+    Raises
+    ------
+    UserError
+        No board computes its features.
     """
+    if trained.task.host_features:
+        raise UserError(
+            f"{trained.arch.name}: hears {trained.task.host_features}, which no board computes; train it with "
+            "--feat_type=mel or mfcc, or use it here by predict_rec.py"
+        )
     from nnsp.network.build import float_weights
 
     if samples is None:

@@ -13,6 +13,7 @@ import pytest
 import compare_rec
 import predict_rec
 import train_rec
+from nnsp import conversion
 from nnsp.data import clips
 from nnsp.data.clips import Recording
 from nnsp.errors import UserError
@@ -139,6 +140,9 @@ def test_train_and_ask(
         run(predict_rec, low, f"--nn_arch={path}", f"--models_dir={tmp_path}", f"--engine={engine}")
         best = trained.task.labels[int(scores[engine][16 + 3].argmax())]
         assert capsys.readouterr().out.startswith(f"{low}: {best} ")
+    if trained.task.host_features:
+        with pytest.raises(UserError, match="timbre: hears timbre33, which no board computes"):
+            conversion.convert(trained)
 
 
 def test_what_is_asked_of_many(

@@ -66,6 +66,11 @@ class Recognition(Task):
         return self.seconds
 
     @property
+    def host_features(self) -> str:
+        """Its features."""
+        return self.features
+
+    @property
     def objective(self) -> str:
         """Cross entropy."""
         return f"cross_entropy(smoothing={self.smoothing:g})"

@@ -76,6 +76,11 @@ class Task(ABC):
         return SEQUENCE_SECONDS
 
     @property
+    def host_features(self) -> str:
+        """Features that the host alone computes; empty where the front end does."""
+        return ""
+
+    @property
     @abstractmethod
     def objective(self) -> str:
         """The loss as text. Validation losses of epochs with the same text compare."""
