@@ -1,8 +1,8 @@
 /*
  * Generated: change the network and convert it again, not this file.
- * Command: python py_tools/c_code_table_converter.py --nn_arch=nn_arch/def_vad.txt --models_dir=models_shipped --net_id=1 --net_name=vad
+ * Command: python py_tools/c_code_table_converter.py --nn_arch=nn_arch/def_vad.txt --net_id=1 --net_name=vad --models_dir=models_shipped
  * Network: def_vad.txt, sha256 48156a6a4c5c2a2c
- * Weights: epoch_070.weights.h5, sha256 e92290415d8e9a34
+ * Weights: epoch_130.weights.h5, sha256 4b0b5a66625c1e32
  * Table format 5.
  */
 #ifndef DEF_NN1_VAD_H
@@ -26,7 +26,7 @@
 #define NN1_VAD_LABEL_BYTES 7
 #define NN1_VAD_STATE_BYTES 3856
 #define NN1_VAD_SHARED_STATE_BYTES 840
-#define NN1_VAD_CHECKSUM 0xA5BA7F21u
+#define NN1_VAD_CHECKSUM 0x3B6AEA53u
 
 extern const nnsp_model nn1_vad;
 
