@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from nnsp import conversion, detection
 from nnsp.integer import calibration, frontend, tables
 from nnsp.integer.clib import CEnhancer, TableEnhancer
 from nnsp.integer.enhancer import IntegerEnhancer
@@ -70,14 +71,32 @@ def test_sizes(shipped: Shipped, trained: Trained) -> None:
     assert tables.enhancer_state_bytes(trained.arch, trained.frontend) <= 12_000
 
 
-def test_committed_tables_are_those_of_the_committed_weights(shipped: Shipped, model: IntegerModel) -> None:
+def check_committed(model: IntegerModel, number: int, name: str) -> None:
+    """Tables are those of the model, but for the comment that says where they are from."""
     made = tables.Provenance("", "", "")
-    for name, text in tables.model_files(model, 3, shipped.name, made).items():
+    for file, text in tables.model_files(model, number, name, made).items():
         head = re.compile(r"/\*.*?\*/", re.DOTALL)
-        committed = (shipped.table.parent / name).read_text()
+        committed = (ROOT / "firmware" / "models" / file).read_text()
         assert head.sub("", committed, 1) == head.sub("", text, 1), (
-            f"{name}: run c_code_table_converter.py again"
+            f"{file}: run c_code_table_converter.py again"
         )
+
+
+def test_committed_tables_are_those_of_the_committed_weights(shipped: Shipped, model: IntegerModel) -> None:
+    check_committed(model, 3, shipped.name)
+
+
+@pytest.mark.parametrize(("name", "number", "most"), [("vad", 1, 15_000), ("kws", 2, 60_000)])
+def test_committed_detectors(name: str, number: int, most: int, noisy: np.ndarray) -> None:
+    trained = training.load(ROOT / "nn_arch" / f"def_{name}.txt", "latest", ROOT / "models_shipped")
+    model, _ = conversion.convert(trained)
+    check_committed(model, number, name)
+    assert tables.table_bytes(trained.arch, trained.frontend) <= most
+    exact, integer, c = (detection.open_engine(trained, e, name)(noisy) for e in ("float", "integer", "c"))
+    np.testing.assert_array_equal(c, integer)
+    error = np.abs(exact.astype(int) - c) / 32768
+    print(f"{name}: scores within {error.max():.3f} of floating point, {error.mean():.4f} in the mean")
+    assert error.mean() < 0.01
 
 
 def test_every_form_gives_the_same_audio(shipped: Shipped, model: IntegerModel, noisy: np.ndarray) -> None:
