@@ -37,8 +37,9 @@ def main() -> None:
     if args.trials < 1:
         raise UserError(f"--trials={args.trials} must be 1 or more")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    from nnsp import sweep
     from nnsp.data.mixing import Mixer
-    from nnsp.network import losses, steps, sweep
+    from nnsp.network import losses, steps
 
     judge = losses.parse(args.judge, "--judge")
     searched = sweep.read(args.sweep, args.nn_arch)

@@ -15,13 +15,13 @@ import train_vad
 from nnsp import cli, tasks
 from nnsp.data import corpus
 from nnsp.data.mixing import SETTINGS_FILE, Settings
-from nnsp.evaluation import detection, spotting
-from nnsp.evaluation.detection import Word
+from nnsp.evaluation import spotting
+from nnsp.evaluation.spotting import Word
 from nnsp.integer.detector import DetectorTable
 from nnsp.network import arch as arch_text
 from nnsp.network.build import build
 from nnsp.network.folder import ModelFolder, Normalisation
-from nnsp.signal import levels
+from nnsp.signal import levels, roc
 from nnsp.signal.frontend import FrontEnd
 from nnsp.tasks import task as task_module
 from nnsp.tasks.kws import Keywords
@@ -46,7 +46,7 @@ def test_curve_of_known_scores() -> None:
     rng = np.random.default_rng(0)
     there = rng.random(400) < 0.3
     scores = np.round(rng.normal(there * 1.0, 1.0), 1)
-    curve = detection.roc(scores, there)
+    curve = roc.roc(scores, there)
     differences = scores[there][:, None] - scores[~there]
     assert curve.auc == pytest.approx(np.mean((differences > 0) + 0.5 * (differences == 0)))
     assert curve.true[0] == curve.false[0] == 0 and curve.true[-1] == curve.false[-1] == 1
@@ -60,18 +60,18 @@ def test_curve_of_known_scores() -> None:
     [([4, 3, 2, 1], 1.0, 0.0), ([1, 2, 3, 4], 0.0, 1.0), ([4, 2, 3, 1], 0.75, 0.5), ([1, 1, 1, 1], 0.5, 0.5)],
 )
 def test_area_and_equal_error_rate(scores: list[int], auc: float, equal: float) -> None:
-    curve = detection.roc(np.array(scores), np.array([True, True, False, False]))
+    curve = roc.roc(np.array(scores), np.array([True, True, False, False]))
     assert (curve.auc, curve.equal_error_rate) == pytest.approx((auc, equal))
 
 
 def test_curve_without_one_kind_is_undefined() -> None:
-    assert math.isnan(detection.roc(np.arange(3), np.zeros(3, bool)).auc)
+    assert math.isnan(roc.roc(np.arange(3), np.zeros(3, bool)).auc)
 
 
 def test_events_are_matched_to_words() -> None:
     words = [Word(1, 1.0), Word(2, 3.0), Word(3, 5.0), Word(1, 7.0)]
     events = [Word(1, 1.1), Word(1, 1.6), Word(1, 3.2), Word(3, 4.8), Word(2, 9.0)]
-    found = detection.match(words, events)
+    found = spotting.match(words, events)
     assert found.delays == pytest.approx([0.1, -0.2])  # the first and the third word
     assert (found.missed, found.confused, found.false) == (2, 1, 2)  # 1.6 and 9.0 belong to none
 

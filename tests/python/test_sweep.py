@@ -15,10 +15,11 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
+from nnsp import sweep
 from nnsp.data import mixing
 from nnsp.data.mixing import Mixer
 from nnsp.errors import UserError
-from nnsp.network import losses, sweep, training
+from nnsp.network import losses, training
 from nnsp.tasks import task
 from sounds import make_list
 
@@ -78,7 +79,7 @@ import sys
 from pathlib import Path
 sys.path[:0] = sys.argv[4:]
 import test_sweep
-from nnsp.network import sweep
+from nnsp import sweep
 from nnsp.tasks import task
 
 if __name__ == "__main__":

@@ -11,12 +11,12 @@ from tqdm import tqdm
 
 from nnsp.conversion import detector_table
 from nnsp.detection import SCALE, Score
-from nnsp.evaluation import detection, pairs
-from nnsp.evaluation.detection import Curve
+from nnsp.evaluation import pairs
 from nnsp.files import written
 from nnsp.integer.detector import SMOOTHED_FRAC, IntegerDetector
-from nnsp.signal import audio
+from nnsp.signal import audio, roc
 from nnsp.signal.frontend import FrontEnd
+from nnsp.signal.roc import Curve
 from nnsp.tasks.task import Detector
 from nnsp.tasks.vad import activity
 
@@ -62,7 +62,7 @@ def evaluate(
     results = []
     for at, parts in scores.items():
         truth, decisions = np.concatenate(there[at]), np.concatenate(decided[at])
-        curve = detection.roc(np.concatenate(parts), truth)
+        curve = roc.roc(np.concatenate(parts), truth)
         missed, false = 1 - decisions[truth].mean(), decisions[~truth].mean()
         results.append(Result(at, curve, float(missed), float(false), truth.size))
     return results

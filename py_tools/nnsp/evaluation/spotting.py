@@ -15,8 +15,6 @@ from nnsp.data.corpus import Corpus
 from nnsp.data.keywords import end_of
 from nnsp.data.mixing import RATE, Mixer, Settings
 from nnsp.detection import Score
-from nnsp.evaluation import detection
-from nnsp.evaluation.detection import Word
 from nnsp.files import written
 from nnsp.integer.detector import DetectorTable, IntegerDetector
 from nnsp.signal import audio
@@ -30,6 +28,33 @@ CLEAN = math.inf
 THRESHOLDS = (0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.925, 0.95, 0.97, 0.98, 0.99)
 
 Samples = NDArray[np.int16]
+
+
+@dataclass(frozen=True)
+class Word:
+    """A keyword in a stream: its label's number, and its end in seconds."""
+
+    label: int
+    end: float
+
+
+@dataclass(frozen=True)
+class Matched:
+    """Words that were found, each with the event's delay after its end in seconds, and what else there was.
+
+    Parameters
+    ----------
+    delays : list of float
+    missed, confused : int
+        Words without an event, and those with the event of another label.
+    false : int
+        Events at no word.
+    """
+
+    delays: list[float]
+    missed: int
+    confused: int
+    false: int
 
 
 @dataclass(frozen=True)
@@ -50,6 +75,27 @@ class Point:
     confused: dict[float, float]
     per_hour: float
     delays: list[float]
+
+
+def match(words: list[Word], events: list[Word], early: float = 0.3, late: float = 0.7) -> Matched:
+    """Find the event of each word: the first one from ``early`` before its end until ``late`` after it.
+
+    An event serves one word. A word whose first event has another label is confused, and missed too.
+    """
+    free = sorted(events, key=lambda event: event.end)
+    delays: list[float] = []
+    confused = 0
+    for word in sorted(words, key=lambda word: word.end):
+        near = [e for e in free if word.end - early <= e.end <= word.end + late]
+        if not near:
+            continue
+        event = next((e for e in near if e.label == word.label), near[0])
+        free.remove(event)
+        if event.label == word.label:
+            delays.append(event.end - word.end)
+        else:
+            confused += 1
+    return Matched(delays, len(words) - len(delays), confused, len(free))
 
 
 def spoken(
@@ -146,7 +192,7 @@ class Spotter:
                 alarms += len(events)
                 seconds += len(smoothed) * self._stride * self._second
                 continue
-            matched = detection.match(list(stream.words), events)
+            matched = match(list(stream.words), events)
             counts = found.setdefault(stream.snr_db, [0, 0, 0])
             for place, count in enumerate((len(stream.words), matched.missed, matched.confused)):
                 counts[place] += count

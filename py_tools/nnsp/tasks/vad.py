@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnsp.data.mixing import QUIETEST
-from nnsp.evaluation import detection
-from nnsp.signal import frontend, levels
+from nnsp.signal import frontend, levels, roc
 from nnsp.signal.frontend import FrontEnd
 from nnsp.tasks.frames import FrameTask, LabelledFrames
 from nnsp.tasks.task import Detector, Floats
@@ -67,7 +66,7 @@ class VoiceActivity(FrameTask):
 
     def measure(self, fe: FrontEnd, batch: LabelledFrames, outputs: Floats) -> dict[str, list[float]]:
         """Of all frames of the batch; with several workers, of each one's."""
-        curve = detection.roc(outputs[..., 1].ravel(), batch.target.ravel() > 0)
+        curve = roc.roc(outputs[..., 1].ravel(), batch.target.ravel() > 0)
         return {"val_auc": [curve.auc], "val_equal_error_rate": [curve.equal_error_rate]}
 
     def told(self, row: dict[str, Any]) -> str:

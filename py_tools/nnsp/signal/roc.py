@@ -1,4 +1,4 @@
-"""How well scores and events tell what there was: curves, rates, delays."""
+"""How well scores tell frames with something from those without."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -47,51 +47,3 @@ def roc(scores: NDArray[Any], there: NDArray[np.bool_]) -> Curve:
     with np.errstate(invalid="ignore"):
         shares = [np.append(0, found) / found[-1] for found in (false, true)]
     return Curve(np.append(np.inf, ordered[last]), *shares)
-
-
-@dataclass(frozen=True)
-class Word:
-    """A keyword in a stream: its label's number, and its end in seconds."""
-
-    label: int
-    end: float
-
-
-@dataclass(frozen=True)
-class Matched:
-    """Words that were found, each with the event's delay after its end in seconds, and what else there was.
-
-    Parameters
-    ----------
-    delays : list of float
-    missed, confused : int
-        Words without an event, and those with the event of another label.
-    false : int
-        Events at no word.
-    """
-
-    delays: list[float]
-    missed: int
-    confused: int
-    false: int
-
-
-def match(words: list[Word], events: list[Word], early: float = 0.3, late: float = 0.7) -> Matched:
-    """Find the event of each word: the first one from ``early`` before its end until ``late`` after it.
-
-    An event serves one word. A word whose first event has another label is confused, and missed too.
-    """
-    free = sorted(events, key=lambda event: event.end)
-    delays: list[float] = []
-    confused = 0
-    for word in sorted(words, key=lambda word: word.end):
-        near = [e for e in free if word.end - early <= e.end <= word.end + late]
-        if not near:
-            continue
-        event = next((e for e in near if e.label == word.label), near[0])
-        free.remove(event)
-        if event.label == word.label:
-            delays.append(event.end - word.end)
-        else:
-            confused += 1
-    return Matched(delays, len(words) - len(delays), confused, len(free))
