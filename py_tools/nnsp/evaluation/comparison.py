@@ -161,7 +161,7 @@ def _plot(path: Path, results: Sequence[Result]) -> None:
     from matplotlib.figure import Figure
 
     networks = _by(results, "network")
-    figure = Figure(figsize=(4.5 * (1 + len(networks)), 4.5), layout="constrained")
+    figure = Figure(figsize=(4.5 * (1 + len(networks)), 5.5), layout="constrained")
     first, *rest = figure.subplots(1, 1 + len(networks))
     for place, runs in enumerate(networks.values()):
         for offset, name in enumerate(SPLITS):
