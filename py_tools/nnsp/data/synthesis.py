@@ -123,7 +123,15 @@ def voices(count: int) -> list[tuple[str, int, int]]:
 
 
 def spoken(labels: Sequence[str], count: int) -> Iterator[tuple[str, str, NDArray[np.float32]]]:
-    """Every label by so many voices: name of the voice, label, samples at 16 kHz."""
+    """Every label by so many voices: name of the voice, label, samples at 16 kHz.
+
+    Raises
+    ------
+    UserError
+        The number is negative, or `speak` fails.
+    """
+    if count < 0:
+        raise UserError(f"--voices={count} must be 0 or more")
     for voice in tqdm(voices(count), desc="voices", unit="voice", leave=False):
         name = "espeak_" + "_".join(map(str, voice)).replace("+", "_")
         for label in labels:
