@@ -12,7 +12,7 @@ from nnsp.errors import UserError
 if TYPE_CHECKING:
     from nnsp.network.training import Trained
 
-SCALE = 2.0 ** arithmetic.OUTPUT_FRAC["softmax"]
+SCALE = 2.0 ** arithmetic.OUTPUT_FRAC["softmax"]  # of integer scores, those of a sigmoid too
 
 Score = Callable[[NDArray[np.int16]], NDArray[np.int16]]
 

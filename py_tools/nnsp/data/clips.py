@@ -18,7 +18,6 @@ from nnsp.signal import audio
 
 SPLITS = ("train", "validation", "test")
 SHARES = (0.7, 0.15, 0.15)
-MADE = "made"  # split of what voices of espeak-ng say
 SILENT = 0.01  # of the peak: less, before and behind a word that was made, is cut off
 SHOWN = 5  # names in a message that stands for many files
 
@@ -29,12 +28,13 @@ Change = Callable[[np.random.Generator, Floats, int], Floats]
 
 @dataclass(frozen=True)
 class Recording:
-    """A sound file of a class; speaker and split are empty where they are not known."""
+    """A sound file of a class, or what a voice of `with_voices` says; speaker and split are empty where not known."""
 
     path: Path
     label: str
     speaker: str = ""
     split: str = ""
+    made: bool = False
 
 
 @dataclass(frozen=True)
@@ -157,8 +157,8 @@ def _in_manifest(path: Path, label_column: str) -> list[Recording]:
                     raise UserError(
                         f"{path}: line {reader.line_num} has no path or no {label_column}; fill it in"
                     )
-                extra = {name: row.get(name) or "" for name in ("speaker", "split")}
-                found.append(Recording(path.parent / values[0], values[1], **extra))
+                speaker, split = (row.get(name) or "" for name in ("speaker", "split"))
+                found.append(Recording(path.parent / values[0], values[1], speaker, split))
     except (UnicodeDecodeError, csv.Error) as error:
         raise UserError(f"{path}: cannot be read as CSV ({error}); expected a manifest of clips") from None
     if not found:
@@ -238,7 +238,7 @@ def with_voices(clips: Clips, count: int) -> Clips:
     recordings, samples = list(clips.recordings), list(clips.samples)
     for name, label, x in synthesis.spoken(clips.labels, count):
         loud = np.flatnonzero(np.abs(x) > SILENT * np.abs(x).max())
-        recordings.append(Recording(Path(name, label), label, name, MADE))
+        recordings.append(Recording(Path(name, label), label, name, made=True))
         samples.append(audio.resample(x[loud[0] : loud[-1] + 1], synthesis.RATE, clips.rate))
     return Clips(tuple(recordings), tuple(samples), clips.labels, clips.rate)
 
@@ -422,7 +422,7 @@ def leave_out(
 
 def _divided(recordings: Sequence[Recording]) -> tuple[Sequence[Recording], list[int]]:
     """Those that were given, and the places of those of `with_voices` behind them."""
-    given = [r for r in recordings if r.split != MADE]
+    given = [r for r in recordings if not r.made]
     return given, list(range(len(given), len(recordings)))
 
 

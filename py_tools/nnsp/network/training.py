@@ -78,9 +78,11 @@ class Trained:
 
     def features(self, samples: NDArray[Any]) -> Floats:
         """Normalised features, float32 [frames, features], of samples [n] in int16 units."""
-        fe = self.frontend
-        spectrum = frontend.analyse(fe, frontend.with_history(fe, samples.astype(np.float32)))
-        level = frontend.levels(fe, *spectrum)
+        heard = frontend.with_history(self.frontend, samples.astype(np.float32))
+        return self._features(*frontend.analyse(self.frontend, heard))
+
+    def _features(self, re: NDArray[Any], im: NDArray[Any]) -> Floats:
+        level = frontend.levels(self.frontend, re, im)
         return np.asarray(frontend.features(level, self.mean, self.std), dtype=np.float32)
 
     def outputs(self, features: Floats, quantized: bool = False) -> Floats:
@@ -113,7 +115,7 @@ class Trained:
         heard = frontend.with_history(fe, samples.astype(np.float32))
         re, im = frontend.analyse(fe, heard)
         sounding = np.flatnonzero(~frontend.silent(frontend.framed(fe, heard)))
-        features, gain = self.features(samples), np.full(re.shape, fe.mask_floor)
+        features, gain = self._features(re, im), np.full(re.shape, fe.mask_floor)
         for stretch in np.split(sounding, np.flatnonzero(np.diff(sounding) > 1) + 1):
             if stretch.size:
                 gain[stretch] = frontend.gain(fe, self.outputs(features[stretch], quantized))
