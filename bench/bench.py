@@ -10,7 +10,7 @@ sys.path.insert(0, str(ROOT / "py_tools"))
 import candidates  # noqa: E402
 import report  # noqa: E402
 from measure import CANDIDATES, FIRMWARE, measure, models_of, speech  # noqa: E402
-from nnsp.cli import run  # noqa: E402
+from nnsp.commands.run import run  # noqa: E402
 from nnsp.device.boards import MACHINES  # noqa: E402
 from nnsp.errors import UserError  # noqa: E402
 

@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 
 from cycles_m4 import Timing
 from nnsp.device import image as images
-from nnsp.device.boards import MACHINES, ROOT
+from nnsp.device.boards import MACHINES
 from nnsp.errors import UserError
 from nnsp.files import written
+from nnsp.places import ROOT
 from nnsp.signal import audio
 
 FIRMWARE, CANDIDATES = ROOT / "firmware" / "models", ROOT / "build" / "bench" / "candidates"

@@ -15,8 +15,8 @@ from serial.tools import list_ports
 
 from nnsp.device.link import Port, PortLost
 from nnsp.errors import UserError
+from nnsp.places import ROOT
 
-ROOT = Path(__file__).resolve().parents[3]
 MACHINES = {"qemu_m4": "mps2-an386", "qemu_m55": "mps3-an547"}  # SCons target: QEMU's name for the board
 START_SECONDS = 10.0
 WRITE_SECONDS = 5.0

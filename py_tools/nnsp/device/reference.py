@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nnsp.device.boards import ROOT
 from nnsp.device.link import Decision, Edge, Hello, Network
 from nnsp.errors import UserError
+from nnsp.places import ROOT
 
 if TYPE_CHECKING:
     from nnsp.integer.clib import TableClassifier, TableEnhancer

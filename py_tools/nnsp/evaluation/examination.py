@@ -10,13 +10,13 @@ from tqdm import tqdm
 
 from nnsp.data.corpus import Corpus
 from nnsp.data.mixing import Mixer
-from nnsp.enhancement import Enhance
 from nnsp.errors import UserError
-from nnsp.evaluation import pairs, scoring
+from nnsp.evaluation import enhancement, pairs
+from nnsp.evaluation.enhancement import Result
 from nnsp.evaluation.intervals import Estimate, estimate
-from nnsp.evaluation.scoring import Result
 from nnsp.evaluation.systems import System
 from nnsp.files import written
+from nnsp.inference.enhancement import Enhance
 from nnsp.signal import audio, levels, metrics
 
 RATE = audio.RATE
@@ -91,7 +91,7 @@ def noise(enhance: Enhance, sounds: Corpus, level_db: float) -> list[Attenuated]
 def clean(enhance: Enhance, folder: Path, processes: int | None = None) -> list[Result]:
     """Scores of clean recordings after enhancing, against themselves."""
     system = System("enhanced", lambda pair: enhance(pair.noisy))
-    return scoring.evaluate(pairs.folders(folder, folder), [system], processes=processes)
+    return enhancement.evaluate(pairs.folders(folder, folder), [system], processes=processes)
 
 
 def first_seconds(enhance: Enhance, sounds: Corpus, snr_db: float, count: int, seed: int) -> list[Begun]:

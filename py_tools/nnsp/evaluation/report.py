@@ -9,7 +9,7 @@ from pathlib import Path
 from string import Template
 from urllib.parse import quote
 
-from nnsp.evaluation.scoring import Result, Row, text
+from nnsp.evaluation.enhancement import Result, Row, text
 from nnsp.files import written
 from nnsp.signal import metrics
 

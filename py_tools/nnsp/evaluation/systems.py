@@ -17,13 +17,14 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from nnsp import enhancement
 from nnsp.errors import UserError
 from nnsp.evaluation.pairs import Pair
+from nnsp.inference import enhancement
+from nnsp.inference.trained import load_trained
 from nnsp.signal import audio
 
 if TYPE_CHECKING:
-    from nnsp.network.training import Trained
+    from nnsp.inference.trained import Trained
 
 Samples = NDArray[np.int16]
 ENGINES = ("float", "quantized", "integer", "c")
@@ -93,7 +94,7 @@ def opened(
     nn_arch, epoch : str
         Network of choices that name none.
     models_dir : str, optional
-        As `training.load` takes it, for networks that are named by their text.
+        As `trainer.load` takes it, for networks that are named by their text.
     timeout : float
         Seconds that a command may take for one clip.
 
@@ -106,17 +107,16 @@ def opened(
     @cache
     def load(network: str, epoch: str) -> "Trained":
         from nnsp.network import arch as arch_text
-        from nnsp.network import training
 
         folder = Path(network)
         if not folder.is_dir():
-            return training.load(network, epoch, models_dir)
+            return load_trained(network, epoch, models_dir)
         text = folder / "arch.txt"
         if not text.is_file():
             raise UserError(
                 f"{folder}: holds no arch.txt; give a folder that train_se.py made, or a network's text"
             )
-        return training.load(
+        return load_trained(
             arch_text.parse(text.read_text("utf-8"), folder.resolve().name), epoch, folder.parent
         )
 

@@ -18,8 +18,8 @@ from nnsp.integer.detector import DetectorTable
 from nnsp.integer.frontend import IntegerFrontEnd
 from nnsp.integer.model import IntegerModel
 from nnsp.integer.quantization import IntegerLayer, IntegerNetwork
+from nnsp.places import ROOT
 
-ROOT = Path(__file__).resolve().parents[3]
 HEADERS = ("status", "table", "net", "frontend", "enhancer", "classifier", "detector")
 
 KERNELS = """

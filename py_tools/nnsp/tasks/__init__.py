@@ -4,13 +4,13 @@ from importlib import import_module
 from typing import Any
 
 from nnsp.errors import UserError
-from nnsp.tasks.task import Task
+from nnsp.training.task import Task
 
 TASKS = {
-    "se": "nnsp.tasks.se:SpeechEnhancement",
-    "vad": "nnsp.tasks.vad:VoiceActivity",
-    "kws": "nnsp.tasks.kws:Keywords",
-    "rec": "nnsp.tasks.rec:Recognition",
+    "se": "nnsp.tasks.enhancement:SpeechEnhancement",
+    "vad": "nnsp.tasks.voice:VoiceActivity",
+    "kws": "nnsp.tasks.keywords:Keywords",
+    "rec": "nnsp.tasks.recognition:Recognition",
 }
 
 

@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from nnsp.integer import tables
 from nnsp.network import arch as arch_text
 from nnsp.network.arch import Arch
-from nnsp.network.build import Network
-from nnsp.network.folder import Normalisation
+from nnsp.network.streaming import Network
 from nnsp.signal import frontend
 from nnsp.signal.frontend import FrontEnd
-from nnsp.tasks.task import FULL_SCALE, Floats, Loss, Task
+from nnsp.training.folder import Normalisation
+from nnsp.training.task import FULL_SCALE, Floats, Loss, Task
 
 LEAST = 1e-4  # probability whose logarithm is still taken
 

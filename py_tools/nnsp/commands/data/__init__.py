@@ -1,0 +1,1 @@
+"""Make the lists that training reads."""

@@ -1,0 +1,1 @@
+"""Score networks, a file a task."""

@@ -1,0 +1,10 @@
+"""Write nnsp_lib/src/lookup.c, the tables behind tanh, sigmoid, log2 and softmax."""
+
+from nnsp.integer import tables
+from nnsp.places import ROOT
+
+
+def main() -> None:
+    """Write the file in its place."""
+    folder = ROOT / "nnsp_lib" / "src"
+    tables.write(folder, {"lookup.c": tables.lookup_source()})

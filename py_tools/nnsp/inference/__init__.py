@@ -1,0 +1,1 @@
+"""Trained networks at work: loaded, converted to integers, run over recordings."""

@@ -1,0 +1,136 @@
+"""Speech enhancement: a gain for every frequency, from mixtures of speech and noise."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import keras
+import numpy as np
+from keras import ops
+from numpy.typing import NDArray
+
+from nnsp.integer import tables
+from nnsp.network import arch as arch_text
+from nnsp.network.arch import Arch
+from nnsp.network.streaming import Network
+from nnsp.signal import frontend, metrics
+from nnsp.signal.frontend import FrontEnd
+from nnsp.training import losses
+from nnsp.training.folder import Normalisation
+from nnsp.training.task import FULL_SCALE, Floats, Loss, Task
+
+QUIET = 0.1  # speech below this share of the noisy power counts as if it had it
+TRIVIAL_DB = 30.0  # mixtures cleaner than this say nothing about enhancement
+
+
+@dataclass(frozen=True)
+class Mixtures:
+    """Sequences in int16 units with their history, and what the loss needs of them as a whole."""
+
+    fe: FrontEnd
+    noisy: Floats
+    clean: Floats
+    valid: Floats
+    level: Floats
+
+    @classmethod
+    def of(cls, fe: FrontEnd, made: tuple[NDArray[Any], ...]) -> "Mixtures":
+        """From the waveforms of a `Mixer`, in [-1, 1)."""
+        noisy, clean = (x * np.float32(FULL_SCALE) for x in made[:2])
+        ends = (np.arange(noisy.shape[1] // fe.hop) + 1) * fe.hop
+        valid = (ends <= made[2][:, None]).astype(np.float32)
+        powers = [np.mean(np.square(x), axis=1, dtype=np.float64) for x in (clean, noisy)]
+        power = np.maximum(np.maximum(powers[0], QUIET * powers[1]), 1.0)
+        level = np.sqrt(power * np.sum(frontend.window(fe) ** 2)).astype(np.float32)
+        return cls(fe, frontend.with_history(fe, noisy), frontend.with_history(fe, clean), valid, level)
+
+    def chunks(self, timesteps: int) -> Iterator[list[Floats]]:
+        """Noisy and clean waveforms, valid and level, `timesteps` frames at a time."""
+        fe = self.fe
+        for start in range(0, self.valid.shape[1], timesteps):
+            samples = slice(start * fe.hop, (start + timesteps) * fe.hop + fe.history)
+            valid = self.valid[:, start : start + timesteps]
+            yield [self.noisy[:, samples], self.clean[:, samples], valid, self.level]
+
+
+@dataclass(frozen=True)
+class SpeechEnhancement(Task):
+    """Noise out of speech.
+
+    Parameters
+    ----------
+    distance : losses.Loss
+    judge : losses.Loss, optional
+        In its place in validation.
+    """
+
+    distance: losses.Loss = losses.USUAL
+    judge: losses.Loss | None = None
+
+    name: ClassVar[str] = "se"
+    metrics: ClassVar[tuple[str, ...]] = ("val_si_sdr_gain_db",)
+
+    @property
+    def objective(self) -> str:
+        """The sum of losses."""
+        return str(self.distance)
+
+    def frontend(self) -> FrontEnd:
+        """72 mel bands."""
+        return FrontEnd()
+
+    def check(self, arch: Arch, fe: FrontEnd) -> None:
+        """Refuse a network that gives no gain per bin or band."""
+        arch_text.check_enhancer(arch, fe)
+
+    def state_bytes(self, arch: Arch, fe: FrontEnd) -> int:
+        """Of an enhancer."""
+        return tables.enhancer_state_bytes(arch, fe)
+
+    def batch(self, fe: FrontEnd, made: tuple[NDArray[Any], ...]) -> Mixtures:
+        """Of a `Mixer`."""
+        return Mixtures.of(fe, made)
+
+    def loss(
+        self,
+        model: Network,
+        fe: FrontEnd,
+        normalisation: Normalisation,
+        quantized: bool,
+        judging: bool = False,
+    ) -> Loss:
+        """Distance of enhanced from clean spectra; the outputs are gains."""
+        distance = self.judge if judging and self.judge else self.distance
+
+        def of_chunk(
+            noisy: Any,
+            clean: Any,
+            valid: Any,
+            level: Any,
+            state: Any,
+            dropout: keras.random.SeedGenerator | None = None,
+        ) -> tuple[Any, tuple[Any, Any]]:
+            x = frontend.analyse(fe, noisy, ops)
+            s = frontend.analyse(fe, clean, ops)
+            level_x = frontend.levels(fe, *x, ops)
+            features = frontend.features(level_x, normalisation.mean, normalisation.std, ops)
+            mask, state = model.step(features, state, quantized, dropout)
+            gain = frontend.gain(fe, mask, ops)
+            return distance(losses.Frames(fe, gain, x, s, level, valid)), (gain, state)
+
+        return of_chunk
+
+    def measure(self, fe: FrontEnd, batch: Mixtures, outputs: Floats) -> dict[str, list[float]]:
+        """Gain of SI-SDR in dB, of each mixture that has noise in it."""
+        gains = []
+        for noisy, clean, gain in zip(batch.noisy, batch.clean[:, fe.history :], outputs, strict=True):
+            before = metrics.si_sdr(clean, noisy[fe.history :])
+            if before < TRIVIAL_DB:
+                re, im = frontend.analyse(fe, noisy)
+                enhanced = frontend.synthesise(fe, re * gain, im * gain).astype(np.float32)[fe.history :]
+                gains.append(metrics.si_sdr(clean[: len(enhanced)], enhanced) - before)
+        return {"val_si_sdr_gain_db": gains}
+
+    def told(self, row: dict[str, Any]) -> str:
+        """Gain of SI-SDR."""
+        return f"SI-SDR {row['val_si_sdr_gain_db']:+.2f} dB"

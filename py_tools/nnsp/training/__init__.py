@@ -1,0 +1,1 @@
+"""The trainer: tasks ask, folders keep, losses and steps compute."""

@@ -1,0 +1,282 @@
+"""The folder of a trained network: text, front end, weights per epoch, history, state to go on from."""
+
+import csv
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+import h5py
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from nnsp.errors import UserError
+from nnsp.files import written
+from nnsp.network import arch as arch_text
+from nnsp.network.arch import Arch
+from nnsp.network.streaming import Network
+from nnsp.places import ROOT
+from nnsp.signal.frontend import SMALLEST_STD, FrontEnd
+
+OWN = Path("models_trained")
+SHIPPED = ROOT / "models_shipped"
+WEIGHTS = re.compile(r"epoch_(\d+)\.weights\.h5")
+FIRST_LOSS = "1*compressed(c=0.5,a=0.5,reduction=root)"  # of histories that do not tell
+# Fields of the front end that folders from before there were any do not tell of.
+LATER = {field.name: field.default for field in fields(FrontEnd) if field.name in ("low_cut", "coefficients")}
+ENHANCEMENT: dict[str, Any] = {"task": "se", "labels": [], "detector": None}  # of folders that do not tell
+RESUMABLE = 2  # epochs whose optimiser state is kept
+
+
+@dataclass(frozen=True)
+class Normalisation:
+    """Mean and deviation of the features, float32 [features], in octaves of energy in int16 steps squared."""
+
+    mean: NDArray[np.float32]
+    std: NDArray[np.float32]
+
+
+class ModelFolder:
+    """<models_dir>/<name of the network>/.
+
+    Parameters
+    ----------
+    models_dir : path
+    arch : Arch
+    """
+
+    def __init__(self, models_dir: Path | str, arch: Arch) -> None:
+        self.arch = arch
+        self.path = Path(models_dir) / arch.name
+
+    def epochs(self) -> list[int]:
+        """Epochs with weights, in order."""
+        names = (WEIGHTS.fullmatch(path.name) for path in self.path.glob("epoch_*"))
+        return sorted(int(name[1]) for name in names if name)
+
+    def weights_path(self, epoch: int) -> Path:
+        """File of one epoch's weights."""
+        return self.path / f"epoch_{epoch:03d}.weights.h5"
+
+    def find(self, epoch_loaded: str) -> int:
+        """Number of the epoch meant by 'latest' or a number.
+
+        Raises
+        ------
+        UserError
+            There is none such.
+        """
+        known = self.epochs()
+        if not known:
+            raise UserError(
+                f"{self.path}: holds no trained epoch; train first with train_se.py, or the tool of its task, "
+                "and --epoch_loaded=random"
+            )
+        if epoch_loaded == "latest":
+            return known[-1]
+        if not (epoch_loaded.isascii() and epoch_loaded.isdigit()):
+            raise UserError(
+                f"--epoch_loaded={epoch_loaded}: expected random, latest, or the number of an epoch"
+            )
+        if int(epoch_loaded) not in known:
+            listed = ", ".join(map(str, known[-10:]))
+            raise UserError(
+                f"{self.path}: holds no epoch {epoch_loaded}; there are {'..., ' * (len(known) > 10)}{listed}"
+            )
+        return int(epoch_loaded)
+
+    def check(self) -> None:
+        """Refuse a folder that was trained with another network.
+
+        Raises
+        ------
+        UserError
+            Its arch.txt differs in more than dropout.
+        """
+        path = self.path / "arch.txt"
+        trained = arch_text.load(path)
+        if without_dropout(trained) != without_dropout(self.arch):
+            raise UserError(
+                f"{self.path}: was trained with another network than the text now says (see {path}); "
+                "give the text another name, or start anew with --epoch_loaded=random --overwrite"
+            )
+
+    def start(
+        self, fe: FrontEnd, normalisation: Normalisation, provenance: dict[str, Any], task: dict[str, Any]
+    ) -> None:
+        """Make the folder new: remove what an earlier training left, write arch.txt, frontend.json and task.json."""
+        for old in [*self.path.glob("epoch_*"), *self.path.glob("resume_*"), *self.path.glob("history.*")]:
+            old.unlink()
+        self.path.mkdir(parents=True, exist_ok=True)
+        for old in (self.path / "tensorboard").glob("events.*"):
+            old.unlink()
+        with written(self.path / "arch.txt") as part:
+            part.write_text(arch_text.to_text(self.arch), encoding="utf-8")
+        form = {
+            **asdict(fe),
+            "mean": [float(f"{v:.6g}") for v in normalisation.mean],
+            "std": [float(f"{v:.6g}") for v in normalisation.std],
+            "provenance": provenance,
+        }
+        for name, content in (("frontend.json", form), ("task.json", task)):
+            with written(self.path / name) as part:
+                part.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+
+    def task(self) -> dict[str, Any]:
+        """What the network was trained for: task, labels, detector.
+
+        Raises
+        ------
+        UserError
+            task.json is damaged.
+        """
+        path = self.path / "task.json"
+        if not path.is_file():
+            return ENHANCEMENT
+        try:
+            form = json.loads(path.read_text(encoding="utf-8"))
+            return {**form, "labels": [str(label) for label in form["labels"]], "detector": form["detector"]}
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise UserError(f"{path}: cannot be read ({error!r}); train the network again") from None
+
+    def frontend(self) -> tuple[FrontEnd, Normalisation]:
+        """The front end that the network was trained with.
+
+        Raises
+        ------
+        UserError
+            frontend.json is missing or damaged.
+        """
+        path = self.path / "frontend.json"
+        try:
+            form = {**LATER, **json.loads(path.read_text(encoding="utf-8"))}
+            fe = FrontEnd(**{field.name: form[field.name] for field in fields(FrontEnd)})
+            mean, std = (np.asarray(form[name], dtype=np.float32) for name in ("mean", "std"))
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise UserError(f"{path}: cannot be read ({error!r}); train the network again") from None
+        count = self.arch.input_neurons
+        if mean.shape != (count,) or std.shape != mean.shape or not (std >= SMALLEST_STD).all():
+            raise UserError(f"{path}: mean and std do not fit {count} features; train the network again")
+        return fe, Normalisation(mean, std)
+
+    def save(
+        self,
+        epoch: int,
+        model: Network,
+        optimizer: keras.optimizers.Optimizer,
+        history: list[dict[str, Any]],
+        unaveraged: Sequence[NDArray[np.float32]] = (),
+    ) -> None:
+        """Write an epoch. The weights come last: an epoch whose weights are there is complete.
+
+        Parameters
+        ----------
+        epoch : int
+        model : Network
+        optimizer : Optimizer
+        history : list of dict
+            A row per epoch.
+        unaveraged : sequence of array
+            Where the network has averages for weights: the weights with which training goes on.
+        """
+        values = {f"v{i}": keras.ops.convert_to_numpy(v) for i, v in enumerate(optimizer.variables)}
+        values |= {f"w{i}": weights for i, weights in enumerate(unaveraged)}
+        with written(self.path / f"resume_{epoch:03d}.npz") as part, part.open("wb") as file:
+            np.savez(file, **values)
+        self._write_history(history)
+        with written(self.weights_path(epoch)) as part:
+            model.save_weights(part)
+        for old in sorted(self.path.glob("resume_*.npz"))[:-RESUMABLE]:
+            old.unlink()
+
+    def load_weights(self, model: Network, epoch: int) -> None:
+        """Put an epoch's weights into the network.
+
+        Raises
+        ------
+        UserError
+            The file is damaged or of another network.
+        """
+        path = self.weights_path(epoch)
+        try:
+            with h5py.File(path):
+                pass
+            model.load_weights(path)
+        except (OSError, ValueError, KeyError) as error:
+            reason = str(error).splitlines()[0]
+            raise UserError(
+                f"{path}: is no checkpoint of {self.arch.name} ({reason}); take another epoch"
+            ) from None
+
+    def load_optimizer(self, optimizer: keras.optimizers.Optimizer, model: Network, epoch: int) -> bool:
+        """Put back the state after an epoch, and unaveraged weights; False if there is none for this optimiser."""
+        path = self.path / f"resume_{epoch:03d}.npz"
+        if not path.is_file():
+            return False
+        with np.load(path) as values:
+            if sum(name[0] == "v" for name in values.files) != len(optimizer.variables):
+                return False
+            for letter, variables in (("v", optimizer.variables), ("w", model.trainable_variables)):
+                for i, variable in enumerate(variables):
+                    if f"{letter}{i}" in values:
+                        variable.assign(values[f"{letter}{i}"])
+        return True
+
+    def history(self, until: int) -> list[dict[str, Any]]:
+        """Rows of the epochs up to and with `until`."""
+        path = self.path / "history.json"
+        rows = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
+        return [row for row in rows if row["epoch"] <= until]
+
+    def loss(self, epoch: int) -> str:
+        """The loss that an epoch was trained with, as text."""
+        rows = self.history(epoch)
+        return str(rows[-1].get("objective", FIRST_LOSS)) if rows else FIRST_LOSS
+
+    def drop_after(self, epoch: int) -> None:
+        """Remove the epochs behind one from which training goes on anew."""
+        for later in self.epochs():
+            if later > epoch:
+                self.weights_path(later).unlink()
+                (self.path / f"resume_{later:03d}.npz").unlink(missing_ok=True)
+
+    def _write_history(self, history: list[dict[str, Any]]) -> None:
+        with written(self.path / "history.json") as part:
+            part.write_text(json.dumps(history, indent=1) + "\n", encoding="utf-8")
+        with written(self.path / "history.csv") as part, part.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, list(history[-1]))  # older rows may say less
+            writer.writeheader()
+            writer.writerows(history)
+        plot_history(self.path / "loss.png", history)
+
+
+def find_folder(models_dir: Path | str | None, arch: Arch) -> ModelFolder:
+    """The folder to load from: the one named, or models_trained, or models_shipped where nothing was trained yet."""
+    if models_dir is not None:
+        return ModelFolder(models_dir, arch)
+    own, shipped = ModelFolder(OWN, arch), ModelFolder(SHIPPED, arch)
+    return shipped if shipped.epochs() and not own.epochs() else own
+
+
+def without_dropout(arch: Arch) -> Arch:
+    """What the weights depend on: all but name and dropout."""
+    layers = tuple(replace(layer, dropprob=0.0) for layer in arch.layers)
+    return replace(arch, name="", dropprob=0.0, layers=layers)
+
+
+def plot_history(path: Path, history: list[dict[str, Any]]) -> None:
+    """Picture of the losses of every epoch."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7, 4), layout="constrained")
+    axes = figure.add_subplot(xlabel="epoch", ylabel="loss")
+    epochs = [row["epoch"] for row in history]
+    for column, label in (("loss", "training"), ("val_loss", "unseen speakers and noise")):
+        axes.plot(epochs, [row[column] for row in history], marker=".", label=label)
+    axes.grid(alpha=0.3)
+    axes.legend()
+    with written(path) as part:
+        figure.savefig(part, format="png", dpi=120)
