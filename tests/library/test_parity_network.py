@@ -154,7 +154,7 @@ def test_calibration_wants_a_whole_clip() -> None:
 
 def test_features_of_another_width_are_refused() -> None:
     samples, one = np.zeros(4800, dtype=np.int16), np.ones(10)
-    with pytest.raises(UserError, match="clip: input_neurons 10, but --feat_type=mel gives 72 features"):
+    with pytest.raises(UserError, match="clip: input_neurons 10, but `feat_type=mel` gives 72 features"):
         calibration.convert(CLIP, random_weights(CLIP, 3, 0.5), FrontEnd(), one, one, samples)
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nnsp.commands import flags
 from nnsp.data import clips
 from nnsp.data.augmentation import Augmentation
 from nnsp.errors import UserError
@@ -46,7 +47,7 @@ def parse() -> argparse.Namespace:
         metavar="TXT[:FEATURES]",
         help=f"networks, each with mel (if nothing is said), mfcc, or features of the host: {', '.join(COUNTS)}",
     )
-    clips.add_flags(parser)
+    flags.add_clips(parser)
     add(
         "--seeds", type=int, default=5, help="trainings of each network, from seed 0 on (default %(default)s)"
     )
@@ -85,7 +86,7 @@ class Entrant:
         if features and not host:
             self.frontend = replace(self.frontend, feat_type=features)
         self.length = clip_samples(self.arch.clip_frames, self.frontend.hop, bool(host))
-        self.sounds: Clips = clips.open_clips(args, self.frontend.rate, self.length)
+        self.sounds: Clips = flags.open_clips(args, self.frontend.rate, self.length)
         self.task: Recognition = replace(
             task, labels=self.sounds.labels, seconds=self.length / self.frontend.rate
         )

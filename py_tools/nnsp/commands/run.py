@@ -1,11 +1,18 @@
 """How every command line tool starts and ends."""
 
+import re
+import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
 from nnsp.errors import UserError
+
+FLAGS = {"batch_size": "batchsize", "epochs": "num_epoch"}
+"""Settings whose flag has another name."""
+
+SETTING = re.compile(r"`(\w+)(?:=([^`]*))?`")
 
 
 def run(main: Callable[[], None], on_interrupt: str = "stopped") -> NoReturn:
@@ -27,9 +34,19 @@ def run(main: Callable[[], None], on_interrupt: str = "stopped") -> NoReturn:
     try:
         main()
     except UserError as error:
-        print(f"{tool}: {error}", file=sys.stderr)
+        print(f"{tool}: {with_flags(str(error))}", file=sys.stderr)
         sys.exit(1)
     except KeyboardInterrupt:
         print(f"\n{tool}: {on_interrupt}", file=sys.stderr)
         sys.exit(130)
     sys.exit(0)
+
+
+def with_flags(sentence: str) -> str:
+    """Show the settings of an error as the flags that set them: `timesteps=7` becomes --timesteps=7."""
+
+    def flag(found: re.Match[str]) -> str:
+        name, value = found.groups()
+        return f"--{FLAGS.get(name, name)}" + ("" if value is None else f"={shlex.quote(value)}")
+
+    return SETTING.sub(flag, sentence)

@@ -42,7 +42,7 @@ def main() -> None:
     from nnsp.search import sweep
     from nnsp.training import losses, steps
 
-    judge = losses.parse(args.judge, "--judge")
+    judge = losses.parse(args.judge, "judge")
     searched = sweep.read(args.sweep, args.nn_arch)
     mixers = Mixer.open(args.train_list, searched.train.get("seed", 0)), Mixer.open(args.test_list, 0)
     name = args.study or Path(args.sweep).stem

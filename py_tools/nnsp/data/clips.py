@@ -1,6 +1,5 @@
 """Recordings of classes, from a folder per class or a manifest, and their split into train, validation and test."""
 
-import argparse
 import csv
 import sys
 from collections import Counter, defaultdict
@@ -53,43 +52,6 @@ class Clips:
         return np.array([place[r.label] for r in self.recordings])
 
 
-def add_flags(parser: argparse.ArgumentParser) -> None:
-    """Flags that say where clips are and what becomes of odd ones."""
-    add = parser.add_argument
-    add(
-        "--clips",
-        required=True,
-        metavar="DIR|CSV",
-        help="a folder per class in a folder, or a manifest with the columns path and label, perhaps speaker and split",
-    )
-    add("--label_column", default="label", help="what the manifest calls its labels (default %(default)s)")
-    add(
-        "--short",
-        choices=("pad", "skip", "refuse"),
-        default="pad",
-        help="clips shorter than the network's window: amid silence, left out or refused (default %(default)s)",
-    )
-    add(
-        "--unreadable",
-        choices=("skip", "refuse"),
-        default="refuse",
-        help="files that cannot be read (default %(default)s)",
-    )
-    add(
-        "--voices",
-        type=int,
-        default=0,
-        metavar="N",
-        help="have so many voices of espeak-ng say the labels too, for training alone (default %(default)s)",
-    )
-
-
-def open_clips(args: argparse.Namespace, rate: int, shortest: int) -> Clips:
-    """The clips that `add_flags` names; see `find`, `read` and `with_voices`."""
-    found = read(find(args.clips, args.label_column), rate, shortest, args.short, args.unreadable)
-    return with_voices(found, args.voices)
-
-
 def find(source: Path | str, label_column: str = "label") -> list[Recording]:
     """List recordings.
 
@@ -112,7 +74,10 @@ def find(source: Path | str, label_column: str = "label") -> list[Recording]:
     elif source.is_file():
         found = _in_manifest(source, label_column)
     else:
-        raise UserError(f"{source}: no such folder of classes or manifest; see --help for what either holds")
+        raise UserError(
+            f"{source}: no such folder or manifest; expected a folder for each class, or a CSV with the columns path "
+            "and label"
+        )
     labels = sorted({recording.label for recording in found})
     if len(labels) < 2:
         raise UserError(
@@ -149,7 +114,7 @@ def _in_manifest(path: Path, label_column: str) -> list[Recording]:
             if missing:
                 raise UserError(
                     f"{path}: has no column '{missing[0]}' among {', '.join(columns) or 'none'}; it wants path, label "
-                    "(or --label_column), perhaps speaker and split"
+                    "(or `label_column`), perhaps speaker and split"
                 )
             for row in reader:
                 values = [row[name] for name in ("path", label_column)]
@@ -193,7 +158,7 @@ def read(
             x, file_rate, _ = audio.load(recording.path, rate)
         except UserError as error:
             if bad == "refuse":
-                raise UserError(f"{error}; or give --unreadable=skip to do without such files") from None
+                raise UserError(f"{error}; or give `unreadable=skip` to do without such files") from None
             left_out["could not be read"].append(str(error))
             continue
         if x.size < shortest:
@@ -201,7 +166,7 @@ def read(
                 what = f"{recording.path}: {x.size / rate:.2f} s"
                 if short == "refuse":
                     raise UserError(
-                        f"{what} is less than the window of {shortest / rate:.2f} s; give --short=pad or --short=skip"
+                        f"{what} is less than the window of {shortest / rate:.2f} s; give `short=pad` or `short=skip`"
                     )
                 left_out[f"are shorter than {shortest / rate:.2f} s"].append(what)
                 continue
@@ -359,7 +324,7 @@ def split(
             if recording.split not in SPLITS:
                 raise UserError(
                     f"{recording.path}: its split is '{recording.split}'; expected {', '.join(SPLITS)} in the manifest "
-                    "or --split=class or --split=speaker"
+                    "or `split=class` or `split=speaker`"
                 )
             parts[recording.split].append(i)
     elif by == "class":
@@ -368,7 +333,7 @@ def split(
             if min(counts) < 1:
                 raise UserError(
                     f"class '{label}' has {len(indices)} clips, too few for shares of {_percent(shares)} in train, "
-                    "validation and test; add clips, or change --shares"
+                    "validation and test; add clips, or change `shares`"
                 )
             cuts = np.split(rng.permutation(indices), np.cumsum(counts)[:-1])
             for name, cut in zip(SPLITS, cuts, strict=True):
@@ -429,7 +394,7 @@ def _divided(recordings: Sequence[Recording]) -> tuple[Sequence[Recording], list
 def _speaker(recording: Recording) -> str:
     if not recording.speaker:
         raise UserError(
-            f"{recording.path}: its speaker is not known; give a manifest with a column speaker, or --split=class"
+            f"{recording.path}: its speaker is not known; give a manifest with a column speaker, or `split=class`"
         )
     return recording.speaker
 

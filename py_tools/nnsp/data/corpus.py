@@ -249,7 +249,7 @@ def write_list(
     if needed > free:
         raise UserError(
             f"{path.parent}: needs {needed / 1e9:.1f} GB for {path.stem}.pcm and has {free / 1e9:.1f}; "
-            "give --out on another disk"
+            "give `out` on another disk"
         )
     done: list[Clip] = []
     rejected: list[Rejected] = []

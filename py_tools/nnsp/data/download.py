@@ -101,7 +101,7 @@ def chosen(text: str) -> list[str]:
     names = [name.strip() for name in text.split(",")]
     for name in names:
         if name not in SETS:
-            raise UserError(f"--download={name}: no such data set; known are {', '.join(SETS)} and all")
+            raise UserError(f"`download={name}`: no such data set; known are {', '.join(SETS)} and all")
     return names
 
 
@@ -143,7 +143,7 @@ def _ask(url: str, have: int, tag: str) -> http.client.HTTPResponse | None:
             raise _Interrupted(f"the server says {error.code} {error.reason}") from None
         raise UserError(
             f"{url}: the server says {error.code} {error.reason}; has the file moved? "
-            "Unpack a copy of your own and give its folders with --speech and --noise"
+            "Unpack a copy of your own and give its folders with `speech` and `noise`"
         ) from None
     except (OSError, http.client.HTTPException) as error:
         raise _Interrupted(str(getattr(error, "reason", error)) or type(error).__name__) from None
@@ -177,7 +177,7 @@ def _receive(url: str, part: Path, resumable: bool) -> None:
         if total and total - start > room:
             raise UserError(
                 f"{part.parent}: {(total - start) / 1e9:.1f} GB are to come and {room / 1e9:.1f} are free; "
-                "give --download_folder on another disk"
+                "give `download_folder` on another disk"
             )
         with (
             part.open("ab" if resumed else "wb") as file,
@@ -222,7 +222,7 @@ def fetch(url: str, path: Path, md5: str = "", pause: float = PAUSE) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(
-            f"{path.parent}: cannot be made ({error.strerror}); give another --download_folder"
+            f"{path.parent}: cannot be made ({error.strerror}); give another `download_folder`"
         ) from None
     part = path.with_name(path.name + ".part")
     if not path.is_file():

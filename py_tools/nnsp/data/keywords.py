@@ -9,13 +9,14 @@ from numpy.typing import NDArray
 
 from nnsp.data import corpus, mixing
 from nnsp.data.corpus import Clip, Corpus
-from nnsp.data.mixing import RATE, Mixer, Settings, Word
+from nnsp.data.mixing import RATE, Mixer, Word
+from nnsp.data.mixing_settings import SETTINGS_FILE, MixingSettings
 from nnsp.errors import UserError
 from nnsp.signal import levels
 
 # Few speakers say the keywords: most rows make other voices of them. Recordings from telephones end below 4 kHz, and
 # so do half of the rows, so that a missing treble tells no keyword from other speech.
-SETTINGS = Settings(
+SETTINGS = MixingSettings(
     voice_prob=0.7,
     voice_speed=(0.8, 1.25),
     band_prob=0.5,
@@ -48,10 +49,12 @@ class KeywordMixer(Mixer):
         Speech and noise without keywords.
     keywords : Corpus
     seed : int
-    settings : Settings
+    settings : MixingSettings
     """
 
-    def __init__(self, sounds: Corpus, keywords: Corpus, seed: int, settings: Settings | None = None) -> None:
+    def __init__(
+        self, sounds: Corpus, keywords: Corpus, seed: int, settings: MixingSettings | None = None
+    ) -> None:
         super().__init__(sounds, seed, settings or SETTINGS)
         self.keywords = keywords
         self.labels = labels_of(keywords)
@@ -68,8 +71,8 @@ class KeywordMixer(Mixer):
     @classmethod
     def of_lists(cls, list_path: Path | str, words_path: Path | str, seed: int) -> "KeywordMixer":
         """Mixer over a list of data_se.py and one of data_kws.py, with the settings beside the second."""
-        beside = Path(words_path).parent / mixing.SETTINGS_FILE
-        settings = Settings.read(beside) if beside.is_file() else None
+        beside = Path(words_path).parent / SETTINGS_FILE
+        settings = MixingSettings.read(beside) if beside.is_file() else None
         return cls(corpus.load(list_path), corpus.load(words_path), seed, settings)
 
     @property

@@ -1,25 +1,22 @@
 """Noisy speech and its clean target, made while training: any row of any step follows from the seed."""
 
-import json
 import math
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nnsp.data import corpus, filters, noises, rooms
 from nnsp.data.corpus import Clip, Corpus
+from nnsp.data.mixing_settings import SETTINGS_FILE, MixingSettings
 from nnsp.errors import UserError
-from nnsp.files import written
 from nnsp.signal import levels
 
 RATE = 16000
-SETTINGS_FILE = "mixing.json"  # beside the lists
 FADE = 160  # samples: 10 ms at the ends of every piece
 FLAT = np.ones(filters.BINS, np.float32)
 COMMON_CLASS = 60 * RATE  # from a minute on a noise class counts with the square root of its length
@@ -35,118 +32,11 @@ BABBLE_ROOM_PROB = 0.5
 CLIP_DB = (-15.0, -1.0)  # where a clipped mixture ends, re its peak
 PEAK = 0.999
 QUIETEST = 1e-12  # mean square below which a track counts as silent
-LIMITS = {
-    "speed": (0.5, 2.0),
-    "voice_speed": (0.5, 2.0),
-    "lead_seconds": (0.0, 60.0),
-    "mute_seconds": (0.0, 60.0),
-    "lowpass_hz": (1000.0, 8000.0),
-    "highpass_hz": (0.0, 1000.0),
-}
 # A row takes a few megabytes at a time. Once a block of this size has been freed, glibc keeps such memory for
 # the next row; to give it back and to take it again costs more time than the sums done in it.
 np.empty(30 << 20, np.uint8)
 
 Floats = NDArray[np.float32]
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What mixtures are like.
-
-    Ranges are drawn from evenly. A `_prob` is a share: of all rows up to `silence_prob`, from there of those that
-    have what it changes (speech, noise).
-    """
-
-    snr_db: tuple[float, float] = (-5.0, 25.0)  # active speech over noise rms
-    level_db: tuple[float, float] = (-45.0, -5.0)  # active speech (or noise alone), dBFS
-    noise_only_prob: float = 0.05
-    clean_only_prob: float = 0.05
-    silence_prob: float = 0.01  # nothing but zeros, or zeros and +-1
-    even_speakers: bool = False  # draw speakers evenly instead of by their share of the seconds
-
-    mute_prob: float = 0.15  # the microphone is switched on after `mute_seconds` of zeros
-    mute_seconds: tuple[float, float] = (1.0, 7.0)
-    lead_prob: float = 0.2  # speech comes after `lead_seconds` of noise
-    lead_seconds: tuple[float, float] = (0.5, 2.0)
-    speed_prob: float = 0.3
-    speed: tuple[float, float] = (0.9, 1.1)
-    voice_prob: float = 0.15  # speed again, so far that pitch and formants make another voice of it
-    voice_speed: tuple[float, float] = (0.85, 1.18)
-    reverb_prob: float = 0.2
-    colour_prob: float = 0.5  # for speech and noise each
-
-    babble_prob: float = 0.1  # other speakers talking; else
-    gaussian_prob: float = 0.15  # noise of any spectrum; else recorded noise
-    second_noise_prob: float = 0.25  # a weaker recorded one
-    rumble_prob: float = 0.4  # below 120 Hz, under the other noise
-    rumble_db: tuple[float, float] = (-12.0, 12.0)  # over the other noise
-    hum_prob: float = 0.03
-    hum_db: tuple[float, float] = (-15.0, 5.0)
-
-    band_prob: float = 0.1  # of microphone or line, for speech, noise and target
-    lowpass_hz: tuple[float, float] = (3400.0, 8000.0)
-    highpass_hz: tuple[float, float] = (50.0, 300.0)
-    gain_step_prob: float = 0.05  # mixture and target jump in level
-    gain_step_db: tuple[float, float] = (-12.0, 12.0)
-    clipping_prob: float = 0.03  # of the mixture, not of the target
-
-    @classmethod
-    def plain(cls, **values: Any) -> "Settings":
-        """Settings whose probabilities are all 0, but for the values given: speech as it is, and recorded noise."""
-        nothing = {field.name: 0.0 for field in fields(cls) if field.name.endswith("_prob")}
-        return cls(**{**nothing, **values})
-
-    def write(self, path: Path | str) -> None:
-        """Write as JSON."""
-        with written(path) as part:
-            part.write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
-
-    @classmethod
-    def read(cls, path: Path | str) -> "Settings":
-        """Read what `write` wrote; a value that is left out takes its default.
-
-        Raises
-        ------
-        UserError
-            Not JSON, an unknown name, a probability outside [0, 1], shares that exceed the whole, or a range that
-            does not rise or goes too far.
-        """
-        try:
-            given = json.loads(Path(path).read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise UserError(f"{path}: cannot be read as JSON ({error}); make it with data_se.py") from None
-        if not isinstance(given, dict):
-            raise UserError(f"{path}: holds no settings by name; make it with data_se.py")
-        known = {field.name for field in fields(cls)}
-        for name, value in given.items():
-            if name not in known:
-                raise UserError(f"{path}: unknown setting {name!r}; known are {', '.join(sorted(known))}")
-            if name == "even_speakers":
-                if not isinstance(value, bool):
-                    raise UserError(f"{path}: {name} is {value!r}, and must be true or false")
-                continue
-            numbers = value if isinstance(value, list) else [value]
-            if not all(isinstance(number, int | float) and np.isfinite(number) for number in numbers):
-                raise UserError(f"{path}: {name} is {value!r}, and must be made of numbers")
-            if name.endswith("_prob"):
-                if len(numbers) != 1 or not 0 <= numbers[0] <= 1:
-                    raise UserError(f"{path}: {name} is {value!r}, and must lie between 0 and 1")
-                continue
-            if len(numbers) != 2 or numbers[0] > numbers[1]:
-                raise UserError(f"{path}: {name} is {value!r}, and must be two numbers, the smaller first")
-            low, high = LIMITS.get(name, (-200.0, 200.0))
-            if numbers[0] < low or numbers[1] > high:
-                raise UserError(f"{path}: {name} is {value!r}, and must lie between {low:g} and {high:g}")
-        values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in given.items()}
-        settings = cls(**values)
-        for names in (
-            ("noise_only_prob", "clean_only_prob", "silence_prob"),
-            ("babble_prob", "gaussian_prob"),
-        ):
-            if sum(getattr(settings, name) for name in names) > 1:
-                raise UserError(f"{path}: {', '.join(names)} are shares of one whole, and exceed 1 together")
-        return settings
 
 
 @dataclass(frozen=True)
@@ -247,13 +137,13 @@ class Mixer:
     sounds : Corpus
         Speech and noise.
     seed : int
-    settings : Settings
+    settings : MixingSettings
     """
 
-    def __init__(self, sounds: Corpus, seed: int, settings: Settings | None = None) -> None:
+    def __init__(self, sounds: Corpus, seed: int, settings: MixingSettings | None = None) -> None:
         self.sounds = sounds
         self.seed = seed
-        self.settings = settings or Settings()
+        self.settings = settings or MixingSettings()
         speech: dict[str, list[Clip]] = defaultdict(list)
         noise: dict[str, list[Clip]] = defaultdict(list)
         for clip in sounds.clips:
@@ -277,11 +167,11 @@ class Mixer:
         self._curves: dict[str, Floats] = {}
 
     @classmethod
-    def open(cls, list_path: Path | str, seed: int, settings: Settings | None = None) -> "Mixer":
+    def open(cls, list_path: Path | str, seed: int, settings: MixingSettings | None = None) -> "Mixer":
         """Mixer over a list made by data_se.py, with the settings beside it unless others are given."""
         beside = Path(list_path).parent / SETTINGS_FILE
         if settings is None and beside.is_file():
-            settings = Settings.read(beside)
+            settings = MixingSettings.read(beside)
         return cls(corpus.load(list_path), seed, settings)
 
     @property
@@ -508,45 +398,3 @@ class Mixer:
         if name not in self._curves:
             self._curves[name] = filters.curves(np.random.default_rng(self.seed), tilt_db, RIPPLE_DB)
         return np.asarray(self._curves[name][int(rng.integers(filters.CURVES))])
-
-
-class Source(Protocol):
-    """What rows of training data come from."""
-
-    @property
-    def identity(self) -> object:
-        """Something whose repr tells sources of other rows apart."""
-
-    def batch(
-        self, epoch: int, step: int, batch_size: int, seconds: float, worker: int = 0, workers: int = 1
-    ) -> tuple[NDArray[Any], ...]:
-        """As `Mixer.batch`: the same rows at every call, from any thread."""
-
-
-def prefetch(
-    source: Source,
-    epoch: int,
-    steps: Sequence[int],
-    batch_size: int,
-    seconds: float,
-    threads: int = 2,
-    worker: int = 0,
-    workers: int = 1,
-) -> Iterator[tuple[NDArray[Any], ...]]:
-    """Batches of the steps in order, the next ones being made meanwhile.
-
-    NumPy and the FFT let go of the interpreter lock, so threads do.
-    """
-    ahead = threads + 1
-    with ThreadPoolExecutor(threads) as pool:
-        waiting: list[Future[tuple[NDArray[Any], ...]]] = []
-        try:
-            for step in steps:
-                waiting.append(pool.submit(source.batch, epoch, step, batch_size, seconds, worker, workers))
-                if len(waiting) > ahead:
-                    yield waiting.pop(0).result()
-            while waiting:
-                yield waiting.pop(0).result()
-        finally:
-            for job in waiting:
-                job.cancel()

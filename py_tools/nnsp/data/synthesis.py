@@ -98,7 +98,7 @@ def speak(text: str, voice: tuple[str, int, int]) -> NDArray[np.float32]:
     if program is None:
         raise UserError(
             "the built-in speech needs espeak-ng, which is not installed: apt install espeak-ng "
-            "(macOS: brew install espeak-ng), or give folders of your own with --speech and --noise"
+            "(macOS: brew install espeak-ng), or give folders of your own with `speech` and `noise`"
         )
     with tempfile.TemporaryDirectory() as folder:
         wav = Path(folder) / "speech.wav"
@@ -131,7 +131,7 @@ def spoken(labels: Sequence[str], count: int) -> Iterator[tuple[str, str, NDArra
         The number is negative, or `speak` fails.
     """
     if count < 0:
-        raise UserError(f"--voices={count} must be 0 or more")
+        raise UserError(f"`voices={count}` must be 0 or more")
     for voice in tqdm(voices(count), desc="voices", unit="voice", leave=False):
         name = "espeak_" + "_".join(map(str, voice)).replace("+", "_")
         for label in labels:

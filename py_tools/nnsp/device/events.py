@@ -39,7 +39,7 @@ EDGES = {Edge.EVENT: "event", Edge.BEGIN: "begin", Edge.END: "end"}
 
 @dataclass(frozen=True)
 class Order:
-    """What to stream and where to; see ``stream_events.py --help``. Without `wav` the board's microphone."""
+    """What to stream and where to; see `nnsp stream_events`. Without `wav` the board's microphone."""
 
     board: str
     output: Path
@@ -299,7 +299,7 @@ def _record(
     order: Order, link: Link, hello: Hello, show: Callable[[Decision], None]
 ) -> list[tuple[bool, Course]]:
     """Have the board listen to its microphone."""
-    gain = samples.gain_of(order.gain, "--gain")
+    gain = samples.gain_of(order.gain, "gain")
     wanted = None if order.seconds is None else max(1, round(order.seconds * hello.rate / hello.hop))
     gated = order.gating != "off"
     with live.until_interrupted() as stop, tqdm(total=wanted, unit="hop", desc=order.board) as bar:
@@ -329,7 +329,7 @@ def run(order: Order) -> None:
     """
     live.check_source(order.board, order.seconds, order.microphone)
     if order.wav is None and order.gating == "both":
-        raise UserError("--gating=both: a live stream comes only once; expected on or off with --live")
+        raise UserError("`gating=both`: a live stream comes only once; expected on or off with `live`")
     image = order.image
     if order.board in MACHINES and image is None:
         image = build_image(order.board, order.model)
@@ -344,7 +344,7 @@ def run(order: Order) -> None:
         if hello.models != order.model:
             raise UserError(
                 f"{order.board}: the board has the networks {hello.models}, {order.model} were asked for; "
-                f"load the other firmware, or say --model={hello.models}"
+                f"load the other firmware, or say `model={hello.models}`"
             )
         if not hello.classifiers:
             raise UserError(

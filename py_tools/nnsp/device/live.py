@@ -30,7 +30,7 @@ PACKINGS = {"pcm16": Packing.PCM16, "adpcm4": Packing.ADPCM4}
 
 @dataclass(frozen=True)
 class Order:
-    """What to record and where to; see ``stream_se.py --help``."""
+    """What to record and where to; see `nnsp stream_se`."""
 
     board: str
     output: Path
@@ -169,9 +169,9 @@ def report_rows(hello: Hello, recorded: Recorded, sent: str) -> Iterator[tuple[s
 def check_source(board: str, seconds: float | None, microphone: Path | None) -> None:
     """Refuse a length of nothing, and a recording for a microphone that hears by itself."""
     if seconds is not None and not seconds > 0:
-        raise UserError(f"--seconds={seconds:g}: nothing to record; expected more than 0")
+        raise UserError(f"`seconds={seconds:g}`: nothing to record; expected more than 0")
     if microphone is not None and board not in MACHINES:
-        raise UserError(f"--microphone: {board} has its own; only {' and '.join(MACHINES)} take a recording")
+        raise UserError(f"`microphone`: {board} has its own; only {' and '.join(MACHINES)} take a recording")
 
 
 def run(order: Order) -> None:
@@ -184,8 +184,8 @@ def run(order: Order) -> None:
         What had been received is written first.
     """
     settings = Settings(
-        samples.gain_of(order.gain, "--gain"),
-        samples.gain_of(order.output_gain, "--output_gain"),
+        samples.gain_of(order.gain, "gain"),
+        samples.gain_of(order.output_gain, "output_gain"),
         order.bypass,
         gating=False,
     )

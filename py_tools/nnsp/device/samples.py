@@ -27,7 +27,7 @@ def gain_of(decibels: float, what: str) -> int:
     """Give the board's number for a gain; raises UserError, naming `what`, beyond 30 dB."""
     gain = round(GAIN_ONE * 10 ** (decibels / 20)) if decibels < 100 else GAIN_MAX + 1
     if not math.isfinite(decibels) or gain > GAIN_MAX:
-        raise UserError(f"{what}={decibels:g}: too much; expected at most 30 dB")
+        raise UserError(f"`{what}={decibels:g}`: too much; expected at most 30 dB")
     return gain
 
 

@@ -21,7 +21,7 @@ from nnsp.signal import audio, metrics, plots
 
 @dataclass(frozen=True)
 class Order:
-    """What to stream and where to; see ``stream_se.py --help``."""
+    """What to stream and where to; see `nnsp stream_se`."""
 
     board: str
     wav: Path
@@ -42,7 +42,7 @@ def check_enhancer(board: str, hello: Hello, model: str) -> None:
     if hello.enhancer.name != model:
         raise UserError(
             f"{board}: the board has the model '{hello.enhancer.name}', '{model}' was asked for; "
-            f"load the other firmware, or say --model={hello.enhancer.name}"
+            f"load the other firmware, or say `model={hello.enhancer.name}`"
         )
 
 
@@ -175,11 +175,11 @@ def padded(samples: NDArray[np.int16], hello: Hello) -> NDArray[np.int16]:
 
 
 def output_folder(path: Path) -> None:
-    """Make the folder that --output names; raises UserError where that cannot be."""
+    """Make the folder that `output` names; raises UserError where that cannot be."""
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UserError(f"{path}: cannot write there: {error.strerror}; give another --output") from error
+        raise UserError(f"{path}: cannot write there: {error.strerror}; give another `output`") from error
 
 
 def write_json(path: Path, values: dict[str, Any]) -> None:

@@ -121,7 +121,7 @@ def first_seconds(enhance: Enhance, sounds: Corpus, snr_db: float, count: int, s
                 return found
     raise UserError(
         f"only {len(found)} of {10 * count} mixtures have speech that begins after a pause, {count} were asked for; "
-        "give a list with more speech, or fewer --clips"
+        "give a list with more speech, or fewer `clips`"
     )
 
 

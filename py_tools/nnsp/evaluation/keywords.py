@@ -13,7 +13,8 @@ from tqdm import tqdm
 from nnsp.data import filters, mixing
 from nnsp.data.corpus import Corpus
 from nnsp.data.keywords import end_of
-from nnsp.data.mixing import RATE, Mixer, Settings
+from nnsp.data.mixing import RATE, Mixer
+from nnsp.data.mixing_settings import MixingSettings
 from nnsp.files import written
 from nnsp.inference.detection import Score
 from nnsp.integer.detector import DetectorTable, IntegerDetector
@@ -109,7 +110,7 @@ def spoken(
         for clip in rng.permutation(np.array([c for c in keywords.clips if c.label == label], object))[:most]
     ]
     order = rng.permutation(len(taken))
-    mixer = Mixer(sounds, seed, Settings.plain(noise_only_prob=1.0, level_db=(LEVEL_DB, LEVEL_DB)))
+    mixer = Mixer(sounds, seed, MixingSettings.plain(noise_only_prob=1.0, level_db=(LEVEL_DB, LEVEL_DB)))
     number, samples = 0, ROW_SECONDS * RATE
     while order.size:
         speech, words, at = np.zeros(samples, np.float32), [], RATE
@@ -135,7 +136,7 @@ def spoken(
 def unspoken(sounds: Corpus, hours: float, seed: int, lowpass_hz: float | None = None) -> Iterator[Stream]:
     """Streams of a minute of speech, noise, and both, without keywords; behind a low-pass, if asked for."""
     settings = replace(
-        Settings(), snr_db=(0.0, 30.0), clean_only_prob=0.3, noise_only_prob=0.2, mute_prob=0.0
+        MixingSettings(), snr_db=(0.0, 30.0), clean_only_prob=0.3, noise_only_prob=0.2, mute_prob=0.0
     )
     mixer = Mixer(sounds, seed, settings)
     band = filters.band(HIGHPASS_HZ, lowpass_hz) if lowpass_hz else None

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnsp.data import corpus
-from nnsp.data.mixing import Mixer, Settings
+from nnsp.data.mixing import Mixer
+from nnsp.data.mixing_settings import MixingSettings
 from nnsp.errors import UserError
 from nnsp.signal import audio, metrics
 
@@ -62,7 +63,7 @@ def mixtures(list_path: Path | str, snrs_db: Sequence[float], count: int, second
 
 
 def checked_ratios(snr: str, count: int, seconds: float) -> list[float]:
-    """Ratios in dB of the flag --snr, where it, --clips and --seconds are what `mixtures` takes.
+    """Ratios in dB in `snr`, where it, `clips` and `seconds` are what `mixtures` takes.
 
     Raises
     ------
@@ -70,16 +71,16 @@ def checked_ratios(snr: str, count: int, seconds: float) -> list[float]:
         They are not.
     """
     if count < 1 or seconds < 1:
-        raise UserError("--clips and --seconds must be 1 or more")
+        raise UserError("`clips` and `seconds` must be 1 or more")
     try:
         return [float(text) for text in snr.split(",")]
     except ValueError:
-        raise UserError(f"--snr={snr}: expected numbers of dB with commas, as 0,5,10") from None
+        raise UserError(f"`snr={snr}`: expected numbers of dB with commas, as 0,5,10") from None
 
 
-def plain(snr_db: float, lead: float = 0.0) -> Settings:
+def plain(snr_db: float, lead: float = 0.0) -> MixingSettings:
     """Mixtures of one speech and one noise as they were recorded, if wanted after so many seconds of noise."""
-    return Settings.plain(
+    return MixingSettings.plain(
         snr_db=(snr_db, snr_db),
         level_db=(LEVEL_DB, LEVEL_DB),
         even_speakers=True,

@@ -73,13 +73,13 @@ def split(arguments: Sequence[str]) -> list[Choice]:
         if not (
             kind in ENGINES or (kind == "noisy" and not rest) or (kind in ("board", "dir", "cmd") and rest)
         ):
-            raise UserError(f"--systems: there is no system '{text}'; expected {FORMS}")
+            raise UserError(f"`systems`: there is no system '{text}'; expected {FORMS}")
         if kind in ("dir", "cmd") and not named:
-            raise UserError(f"--systems: '{text}' needs a name in front, as peer={kind}:…")
+            raise UserError(f"`systems`: '{text}' needs a name in front, as peer={kind}:…")
         choices.append(Choice(name, kind, rest))
     for choice in choices:
         if choices.count(choice) > 1 or [c.name for c in choices].count(choice.name) > 1:
-            raise UserError(f"--systems: two are named '{choice.name}'; give one another name, as OTHER=c:…")
+            raise UserError(f"`systems`: two are named '{choice.name}'; give one another name, as OTHER=c:…")
     return choices
 
 
@@ -124,7 +124,7 @@ def opened(
         source, number = choice.rest or nn_arch, epoch
         if source is None:
             raise UserError(
-                f"--systems: '{choice.kind}' needs a network: --nn_arch=TXT, or {choice.kind}:TXT"
+                f"`systems`: '{choice.kind}' needs a network: `nn_arch=TXT`, or {choice.kind}:TXT"
             )
         if at := re.fullmatch(r"(.+)@(latest|\d+)", source):
             source, number = at[1], at[2]
@@ -174,10 +174,10 @@ def _command(choice: Choice, timeout: float) -> Callable[[Pair], Samples]:
     try:
         words = shlex.split(choice.rest)
     except ValueError as error:
-        raise UserError(f"--systems: the command of '{choice.name}' cannot be read ({error})") from None
+        raise UserError(f"`systems`: the command of '{choice.name}' cannot be read ({error})") from None
     if not all(any(place in word for word in words) for place in ("{noisy}", "{enhanced}")):
         raise UserError(
-            f"--systems: the command of '{choice.name}' must say where {{noisy}} and {{enhanced}} go, "
+            f"`systems`: the command of '{choice.name}' must say where {{noisy}} and {{enhanced}} go, "
             f"as {choice.name}=cmd:enhance {{noisy}} {{enhanced}}"
         )
 
@@ -225,7 +225,7 @@ def _run(command: list[str], name: str, clip: str, timeout: float) -> None:
         said, _ = process.communicate(timeout=timeout)
     except subprocess.TimeoutExpired:
         raise UserError(
-            f"{name}: its command took more than {timeout:g} s for {clip}; give it longer with --timeout"
+            f"{name}: its command took more than {timeout:g} s for {clip}; give it longer with `timeout`"
         ) from None
     finally:
         if process.poll() is None:

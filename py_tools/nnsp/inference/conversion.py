@@ -43,7 +43,7 @@ def convert(
     if trained.task.host_features:
         raise UserError(
             f"{trained.arch.name}: hears {trained.task.host_features}, which no board computes; train it with "
-            "--feat_type=mel or mfcc, or use it here by predict_rec.py"
+            "`feat_type=mel` or mfcc, or use it here by predict_rec.py"
         )
     from nnsp.network.streaming import float_weights
 

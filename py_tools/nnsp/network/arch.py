@@ -311,7 +311,7 @@ def check_inputs(arch: Arch, fe: FrontEnd) -> None:
     """
     if arch.input_neurons != fe.feature_count:
         raise UserError(
-            f"{arch.name}: input_neurons {arch.input_neurons}, but --feat_type={fe.feat_type} gives "
+            f"{arch.name}: input_neurons {arch.input_neurons}, but `feat_type={fe.feat_type}` gives "
             f"{fe.feature_count} features; change one of them"
         )
 

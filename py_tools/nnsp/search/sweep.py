@@ -286,7 +286,7 @@ def _opened(storage: str) -> optuna.storages.RDBStorage:
                 continue
             reason = str(error).splitlines()[0]
             raise UserError(
-                f"--storage={storage}: cannot be opened ({reason}); give the URL of a database"
+                f"`storage={storage}`: cannot be opened ({reason}); give the URL of a database"
             ) from None
 
 
@@ -313,7 +313,7 @@ def open_study(
     what = json.dumps([sweep.space, sweep.train, sweep.budget, sweep.template, judge, lists], sort_keys=True)
     if study.user_attrs.get("what", what) != what:
         raise UserError(
-            f"study '{name}' in {storage} searches with another space, network, judge or lists; give --study=NAME"
+            f"study '{name}' in {storage} searches with another space, network, judge or lists; give `study=NAME`"
         )
     study.set_user_attr("what", what)
     return study

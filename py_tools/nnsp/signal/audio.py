@@ -182,7 +182,7 @@ def record(seconds: float, rate: int = RATE) -> NDArray[np.float32]:
     except (ImportError, OSError):
         raise UserError(
             "recording needs PortAudio, which is not there: install it (Debian: apt install libportaudio2), "
-            "or give a file with --test_wavefile"
+            "or give a file with `test_wavefile`"
         ) from None
     try:
         print(f"recording {seconds:g} s ...")
@@ -190,6 +190,6 @@ def record(seconds: float, rate: int = RATE) -> NDArray[np.float32]:
     except sounddevice.PortAudioError as error:
         raise UserError(
             f"no microphone could be opened at {rate} Hz ({error}); plug one in, "
-            "or give a file with --test_wavefile"
+            "or give a file with `test_wavefile`"
         ) from None
     return np.ascontiguousarray(x[:, 0])

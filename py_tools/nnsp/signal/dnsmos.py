@@ -38,7 +38,7 @@ def session(path: Path) -> Any:
         import onnxruntime
     except ImportError:
         raise UserError(
-            "--dnsmos needs ONNX Runtime, which is not installed: .venv/bin/python -m pip install onnxruntime"
+            "`dnsmos` needs ONNX Runtime, which is not installed: .venv/bin/python -m pip install onnxruntime"
         ) from None
     if not path.is_file():
         raise UserError(f"{path}: no such file; give DNSMOS P.835's sig_bak_ovr.onnx")

@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from nnsp.data.augmentation import Augmentation
 from nnsp.data.clips import Clips, ClipSource, cut, windows
-from nnsp.data.mixing import Source
+from nnsp.data.source import Source
 from nnsp.errors import UserError
 from nnsp.integer import tables
 from nnsp.network import arch as arch_text
@@ -96,7 +96,7 @@ class Recognition(Task):
         count = clip_features.COUNTS[self.features]
         if arch.input_neurons != count:
             raise UserError(
-                f"{arch.name}: input_neurons {arch.input_neurons}, but --features={self.features} are {count}; "
+                f"{arch.name}: input_neurons {arch.input_neurons}, but `features={self.features}` are {count}; "
                 "change one of them"
             )
 

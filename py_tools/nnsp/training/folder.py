@@ -73,13 +73,13 @@ class ModelFolder:
         if not known:
             raise UserError(
                 f"{self.path}: holds no trained epoch; train first with train_se.py, or the tool of its task, "
-                "and --epoch_loaded=random"
+                "and `epoch_loaded=random`"
             )
         if epoch_loaded == "latest":
             return known[-1]
         if not (epoch_loaded.isascii() and epoch_loaded.isdigit()):
             raise UserError(
-                f"--epoch_loaded={epoch_loaded}: expected random, latest, or the number of an epoch"
+                f"`epoch_loaded={epoch_loaded}`: expected random, latest, or the number of an epoch"
             )
         if int(epoch_loaded) not in known:
             listed = ", ".join(map(str, known[-10:]))
@@ -101,7 +101,7 @@ class ModelFolder:
         if without_dropout(trained) != without_dropout(self.arch):
             raise UserError(
                 f"{self.path}: was trained with another network than the text now says (see {path}); "
-                "give the text another name, or start anew with --epoch_loaded=random --overwrite"
+                "give the text another name, or start anew with `epoch_loaded=random` `overwrite`"
             )
 
     def start(

@@ -146,7 +146,7 @@ def si_sdr(frames: Frames, limit_db: float = 30.0) -> Any:
     fe = frames.fe
     overlap = fe.window_size // fe.hop
     if frames.gain.shape[1] < overlap:
-        raise UserError(f"--loss: si_sdr needs --timesteps of {overlap} or more, where its windows overlap")
+        raise UserError(f"`loss`: si_sdr needs `timesteps` of {overlap} or more, where its windows overlap")
     valid = frames.valid[:, overlap - 1 :, None]
 
     def wave(gain: Any, spectrum: tuple[Any, Any]) -> Any:
@@ -190,7 +190,7 @@ def stoi(frames: Frames) -> Any:
     fe = frames.fe
     length = round(SEGMENT_S * fe.rate / fe.hop)
     if frames.gain.shape[1] < length:
-        raise UserError(f"--loss: stoi needs --timesteps of {length} or more, which its segments last")
+        raise UserError(f"`loss`: stoi needs `timesteps` of {length} or more, which its segments last")
     thirds = _thirds(fe)
     y = ops.sqrt(ops.matmul(ops.square(frames.gain) * frames.noisy_power, thirds) + LEAST)
     s = ops.sqrt(ops.matmul(frames.clean_power, thirds) + LEAST)
@@ -292,7 +292,7 @@ class Loss:
         return "+".join(map(str, self.terms))
 
 
-def parse(text: str, source: str = "--loss") -> Loss:
+def parse(text: str, source: str = "loss") -> Loss:
     """Read a sum of losses.
 
     Parameters
@@ -300,21 +300,20 @@ def parse(text: str, source: str = "--loss") -> Loss:
     text : str
         ``[weight*]name[(parameter=value,...)]``, joined by ``+``.
     source : str
-        Where the text stands, for errors.
+        For errors: the setting that holds the text, or its place in a file.
 
     Raises
     ------
     UserError
         Another form, or an unknown loss, parameter or value.
     """
+    where = f"`{source}={text}`" if source.isidentifier() else f"{source}={text}"
     rest, terms = "".join(text.split()), []
     while True:
         found = TERM.match(rest)
         if not found:
-            raise UserError(
-                f"{source}={text}: expected a sum such as 0.7*compressed(c=0.3)+0.3*si_sdr, not '{rest}'"
-            )
-        terms.append(_term(found, f"{source}={text}"))
+            raise UserError(f"{where}: expected a sum such as 0.7*compressed(c=0.3)+0.3*si_sdr, not '{rest}'")
+        terms.append(_term(found, where))
         rest = rest[found.end() :]
         if not rest:
             return Loss(tuple(terms))

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from nnsp.data.mixing import Source, prefetch
+from nnsp.data.source import Source, prefetch
 from nnsp.errors import UserError
 from nnsp.network.arch import Arch
 from nnsp.network.streaming import Network

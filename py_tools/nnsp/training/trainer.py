@@ -13,7 +13,7 @@ from keras import ops
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from nnsp.data.mixing import Source, prefetch
+from nnsp.data.source import Source, prefetch
 from nnsp.errors import UserError
 from nnsp.network.streaming import build
 from nnsp.signal.frontend import FrontEnd
@@ -63,12 +63,12 @@ class Trainer:
         stride = folder.arch.stride
         if settings.timesteps < 1 or settings.timesteps % stride:
             raise UserError(
-                f"--timesteps={settings.timesteps} must be a multiple of the network's strides, {stride}"
+                f"`timesteps={settings.timesteps}` must be a multiple of the network's strides, {stride}"
             )
         self.workers = workers or Workers()
         if settings.batch_size % self.workers.devices:
             raise UserError(
-                f"--batchsize={settings.batch_size} must be a multiple of {self.workers.devices}, the devices that "
+                f"`batch_size={settings.batch_size}` must be a multiple of {self.workers.devices}, the devices that "
                 "share it"
             )
         identity = (folder.arch, fe, task, settings, train.identity, test.identity)
@@ -104,8 +104,8 @@ class Trainer:
         known = self.folder.epochs() if self.workers.first else []
         if known and not overwrite:
             raise UserError(
-                f"{self.folder.path}: holds {len(known)} trained epochs; go on with --epoch_loaded=latest, "
-                "or give --overwrite to delete them and start anew"
+                f"{self.folder.path}: holds {len(known)} trained epochs; go on with `epoch_loaded=latest`, "
+                "or give `overwrite` to delete them and start anew"
             )
         normalisation = self.task.normalise(self.fe, self.sources[0])
         if self.workers.first:
@@ -131,25 +131,25 @@ class Trainer:
         if (form["task"], form["labels"]) != (self.task.name, list(self.task.labels)):
             raise UserError(
                 f"{self.folder.path}: was trained for {_described(form)}, not {_described(self.task.form())}; "
-                "give --models_dir=DIR for another folder"
+                "give `models_dir=DIR` for another folder"
             )
         trained_with, normalisation = self.folder.frontend()
         for field in fields(FrontEnd):
             old, new = (getattr(fe, field.name) for fe in (trained_with, self.fe))
             if old != new:
                 raise UserError(
-                    f"{self.folder.path}: was trained with {field.name} {old}, not {new}; give --{field.name}={old}"
+                    f"{self.folder.path}: was trained with {field.name} {old}, not {new}; give `{field.name}={old}`"
                 )
         old_loss = self.folder.loss(epoch)
         if old_loss != self.task.objective and not change_loss:
             raise UserError(
-                f"{self.folder.path}: was trained with --loss='{old_loss}'; leave --loss out to go on with it, or give "
-                "--change_loss as well"
+                f"{self.folder.path}: was trained with `loss={old_loss}`; leave `loss` out to go on with it, or give "
+                "`change_loss` as well"
             )
         if epoch != self.folder.epochs()[-1] and not overwrite:
             raise UserError(
-                f"{self.folder.path}: holds epochs after {epoch}; go on with --epoch_loaded=latest, or give "
-                "--overwrite to delete them"
+                f"{self.folder.path}: holds epochs after {epoch}; go on with `epoch_loaded=latest`, or give "
+                "`overwrite` to delete them"
             )
         self._compile(normalisation)
         self.folder.load_weights(self.model, epoch)
@@ -294,7 +294,7 @@ class Trainer:
             if not math.isfinite(total):
                 raise UserError(
                     f"epoch {self.epoch}, batch {number}: the loss is not a number; go on from an "
-                    f"earlier epoch with a --learning_rate below {s.learning_rate:g}"
+                    f"earlier epoch with a `learning_rate` below {s.learning_rate:g}"
                 )
             bar.set_postfix(loss=f"{total / number:.5f}")
             asked = time.monotonic()

@@ -19,7 +19,7 @@ ARRIVAL_SECONDS = 300
 SILENCE_SECONDS = 60  # a worker that gives no sign of life for so long is lost
 PARTING_SECONDS = 60
 
-NOTE = "finished epochs are kept: start all workers again with --epoch_loaded=latest"
+NOTE = "finished epochs are kept: start all workers again with `epoch_loaded=latest`"
 
 
 class Workers:
@@ -52,7 +52,7 @@ class Workers:
         if keras.backend.backend() != "jax":
             if count > 1:
                 raise UserError(
-                    f"KERAS_BACKEND is {keras.backend.backend()}, which trains in one process; --workers wants jax"
+                    f"KERAS_BACKEND is {keras.backend.backend()}, which trains in one process; `workers` wants jax"
                 )
             return cls()
         import jax
@@ -69,7 +69,7 @@ class Workers:
             except (RuntimeError, ValueError) as error:
                 reason = str(error).splitlines()[0]
                 raise UserError(
-                    f"--coordinator={coordinator}: worker {index} cannot meet there ({reason})"
+                    f"`coordinator={coordinator}`: worker {index} cannot meet there ({reason})"
                 ) from None
         if jax.device_count() == 1:
             return cls()

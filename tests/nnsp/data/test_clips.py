@@ -83,7 +83,7 @@ def test_unreadable_file_among_many(genres: Path, capsys: pytest.CaptureFixture[
     broken = genres / "jazz" / "jazz.00009.wav"
     broken.write_bytes(b"RIFF, but no sound")
     found = clips.find(genres)
-    with pytest.raises(UserError, match=r"jazz\.00009\.wav: not a sound file.*--unreadable=skip"):
+    with pytest.raises(UserError, match=r"jazz\.00009\.wav: not a sound file.*`unreadable=skip`"):
         clips.read(found, RATE, RATE)
     sounds = clips.read(found, RATE, RATE, bad="skip")
     assert len(sounds.samples) == 12 and broken not in {r.path for r in sounds.recordings}

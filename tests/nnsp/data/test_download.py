@@ -183,7 +183,7 @@ def test_no_server_and_no_folder_are_said(tmp_path: Path) -> None:
 def test_a_full_disk_is_foreseen(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     usage = download.shutil.disk_usage(tmp_path)
     monkeypatch.setattr(download.shutil, "disk_usage", lambda _: usage._replace(free=299_999))
-    with pytest.raises(UserError, match="give --download_folder on another disk"):
+    with pytest.raises(UserError, match="give `download_folder` on another disk"):
         download.fetch(server.url, tmp_path / "a", MD5)
 
 
@@ -262,5 +262,5 @@ def test_names_are_checked() -> None:
     assert download.chosen("0") == download.chosen("") == []
     assert download.chosen("1") == download.chosen("all") == list(download.SETS)
     assert download.chosen("musan, esc50") == ["musan", "esc50"]
-    with pytest.raises(UserError, match="--download=timit: no such data set; known are"):
+    with pytest.raises(UserError, match="`download=timit`: no such data set; known are"):
         download.chosen("timit")

@@ -9,12 +9,14 @@ import numpy as np
 import pytest
 
 from nnsp.data import corpus, mixing, rooms
-from nnsp.data.mixing import Mixer, Settings
+from nnsp.data.mixing import Mixer
+from nnsp.data.mixing_settings import SETTINGS_FILE, MixingSettings
+from nnsp.data.source import prefetch
 from nnsp.errors import UserError
 from nnsp.signal import audio, levels
 from sounds import make_list
 
-PLAIN = Settings.plain()
+PLAIN = MixingSettings.plain()
 FULL = replace(PLAIN, reverb_prob=0.5, colour_prob=0.5, speed_prob=0.5, second_noise_prob=0.5)
 EVERYTHING = replace(
     FULL,
@@ -42,7 +44,7 @@ def list_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("settings", [PLAIN, replace(EVERYTHING, reverb_prob=0)])
 @pytest.mark.parametrize("snr_db", [-5.0, 0.0, 12.5, 25.0])
-def test_snr_and_level_are_as_asked(list_path: Path, settings: Settings, snr_db: float) -> None:
+def test_snr_and_level_are_as_asked(list_path: Path, settings: MixingSettings, snr_db: float) -> None:
     settings = replace(settings, snr_db=(snr_db, snr_db), level_db=(-30.0, -30.0))
     mixer = Mixer.open(list_path, 3, settings)
     for row in range(10):
@@ -61,7 +63,7 @@ def test_any_step_alone_equals_the_same_step_in_a_run(list_path: Path) -> None:
     alone = Mixer.open(list_path, 7).batch(2, 3, 3, 1.5)
     for one, other in zip(batches[3], alone, strict=True):
         assert np.array_equal(one, other)
-    ahead = list(mixing.prefetch(Mixer.open(list_path, 7), 2, range(4), 3, 1.5, threads=3))
+    ahead = list(prefetch(Mixer.open(list_path, 7), 2, range(4), 3, 1.5, threads=3))
     for made, expected in zip(ahead, batches, strict=True):
         assert np.array_equal(made[0], expected[0]) and np.array_equal(made[1], expected[1])
 
@@ -72,7 +74,7 @@ def test_workers_share_the_rows_of_a_batch(list_path: Path) -> None:
     for worker in range(2):
         for part, every in zip(mixer.batch(1, 2, 5, 1.0, worker, 2), whole, strict=True):
             assert np.array_equal(part, every[worker::2])
-    ahead = next(iter(mixing.prefetch(mixer, 1, [2], 5, 1.0, worker=1, workers=2)))
+    ahead = next(iter(prefetch(mixer, 1, [2], 5, 1.0, worker=1, workers=2)))
     assert np.array_equal(ahead[0], whole[0][1::2])
 
 
@@ -314,18 +316,18 @@ def test_noise_classes_are_balanced(list_path: Path) -> None:
 
 
 def test_plain_settings_do_nothing_but_what_is_given() -> None:
-    given = Settings.plain(rumble_prob=0.25, snr_db=(1.0, 2.0))
+    given = MixingSettings.plain(rumble_prob=0.25, snr_db=(1.0, 2.0))
     chances = {name: value for name, value in asdict(given).items() if name.endswith("_prob")}
     assert chances.pop("rumble_prob") == 0.25 and not any(chances.values())
-    assert given.snr_db == (1.0, 2.0) and given.level_db == Settings().level_db
+    assert given.snr_db == (1.0, 2.0) and given.level_db == MixingSettings().level_db
 
 
 def test_settings_round_trip_and_refuse_nonsense(tmp_path: Path) -> None:
     path = tmp_path / "mixing.json"
     EVERYTHING.write(path)
-    assert Settings.read(path) == EVERYTHING
+    assert MixingSettings.read(path) == EVERYTHING
     path.write_text('{"rumble_prob": 0.1}')
-    assert Settings.read(path) == replace(Settings(), rumble_prob=0.1)
+    assert MixingSettings.read(path) == replace(MixingSettings(), rumble_prob=0.1)
     for text, words in {
         "{": "cannot be read as JSON",
         '{"snr": [0, 5]}': "unknown setting 'snr'",
@@ -340,15 +342,15 @@ def test_settings_round_trip_and_refuse_nonsense(tmp_path: Path) -> None:
     }.items():
         path.write_text(text)
         with pytest.raises(UserError, match=words):
-            Settings.read(path)
+            MixingSettings.read(path)
 
 
 def test_settings_beside_the_list_are_used(list_path: Path) -> None:
-    beside = list_path.parent / mixing.SETTINGS_FILE
+    beside = list_path.parent / SETTINGS_FILE
     PLAIN.write(beside)
     assert Mixer.open(list_path, 1).settings == PLAIN
     beside.unlink()
-    assert Mixer.open(list_path, 1).settings == Settings()
+    assert Mixer.open(list_path, 1).settings == MixingSettings()
 
 
 def test_measured_rooms_of_the_list_are_used(list_path: Path, tmp_path: Path) -> None:

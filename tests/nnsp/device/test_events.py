@@ -472,9 +472,9 @@ def test_a_board_with_other_networks_than_asked(order: Order) -> None:
 
 
 def test_orders_that_cannot_be(order: Order) -> None:
-    with pytest.raises(UserError, match=r"^--gating=both: a live stream comes only once"):
+    with pytest.raises(UserError, match=r"^`gating=both`: a live stream comes only once"):
         events.run(replace(order, wav=None))
-    with pytest.raises(UserError, match=r"^--seconds=0: nothing to record"):
+    with pytest.raises(UserError, match=r"^`seconds=0`: nothing to record"):
         events.run(replace(order, wav=None, gating="on", seconds=0.0))
     with pytest.raises(UserError, match=r"^there is no .*def_nn<id>_absent\.c"):
         events.run(replace(order, model="vad,absent"))

@@ -148,13 +148,13 @@ def test_adpcm4_is_as_good_as_said() -> None:
 
 @pytest.mark.parametrize(("decibels", "gain"), [(0, 1024), (30, 32382), (-200, 0), (6.0206, 2048)])
 def test_gains(decibels: float, gain: int) -> None:
-    assert samples.gain_of(decibels, "--gain") == gain
+    assert samples.gain_of(decibels, "gain") == gain
 
 
 @pytest.mark.parametrize("decibels", [30.2, 1e9, float("nan"), float("inf")])
 def test_gains_that_are_too_much(decibels: float) -> None:
-    with pytest.raises(UserError, match=r"^--gain=.*: too much; expected at most 30 dB$"):
-        samples.gain_of(decibels, "--gain")
+    with pytest.raises(UserError, match=r"^`gain=.*`: too much; expected at most 30 dB$"):
+        samples.gain_of(decibels, "gain")
 
 
 # An emulated board.
@@ -537,10 +537,10 @@ def test_a_microphone_of_another_rate(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        ({"seconds": 0.0}, r"^--seconds=0: nothing to record; expected more than 0$"),
-        ({"gain": 40.0}, r"^--gain=40: too much; expected at most 30 dB$"),
-        ({"output_gain": 40.0}, r"^--output_gain=40: too much; expected at most 30 dB$"),
-        ({"board": "/dev/ttyNNSP"}, r"^--microphone: /dev/ttyNNSP has its own; only "),
+        ({"seconds": 0.0}, r"^`seconds=0`: nothing to record; expected more than 0$"),
+        ({"gain": 40.0}, r"^`gain=40`: too much; expected at most 30 dB$"),
+        ({"output_gain": 40.0}, r"^`output_gain=40`: too much; expected at most 30 dB$"),
+        ({"board": "/dev/ttyNNSP"}, r"^`microphone`: /dev/ttyNNSP has its own; only "),
         ({"microphone": Path("none.wav")}, r"^none\.wav: no such file"),
     ],
 )

@@ -130,7 +130,7 @@ def test_networks_by_text_by_folder_and_by_epoch(small: Path, pair: Pair) -> Non
         assert np.array_equal(samples, integers[0]) and samples.size == pair.noisy.size
     errors = [np.sum((integers[0] - x.astype(float)) ** 2) for x in (exact, quantized)]
     assert 0 < errors[1] < errors[0]  # fake quantisation comes nearer to the integers
-    with pytest.raises(UserError, match="'c' needs a network: --nn_arch=TXT, or c:TXT"):
+    with pytest.raises(UserError, match="'c' needs a network: `nn_arch=TXT`, or c:TXT"):
         enhance(pair, "c")
     with pytest.raises(UserError, match="epoch 7"):
         enhance(pair, f"c:{text}@7", nn_arch=text)

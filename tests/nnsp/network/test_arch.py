@@ -209,7 +209,7 @@ def test_classifiers_need_a_score_for_every_label(last: Layer) -> None:
         UserError, match="wrong: the last layer must be an fc of 5 softmax or sigmoid neurons"
     ):
         arch.check_classifier(Arch("wrong", 72, 0.0, (last,)), FrontEnd(), 5)
-    with pytest.raises(UserError, match="wrong: input_neurons 71, but --feat_type=mel gives 72 features"):
+    with pytest.raises(UserError, match="wrong: input_neurons 71, but `feat_type=mel` gives 72 features"):
         arch.check_classifier(Arch("wrong", 71, 0.0, (Layer("fc", 5, "softmax"),)), FrontEnd(), 5)
 
 

@@ -15,8 +15,8 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
-from nnsp.data import mixing
 from nnsp.data.mixing import Mixer
+from nnsp.data.mixing_settings import SETTINGS_FILE, MixingSettings
 from nnsp.errors import UserError
 from nnsp.inference.trained import load_trained
 from nnsp.search import sweep
@@ -55,7 +55,7 @@ def short(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="module")
 def sounds(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = make_list(tmp_path_factory.mktemp("sounds"))
-    mixing.Settings(reverb_prob=0).write(path.parent / mixing.SETTINGS_FILE)
+    MixingSettings(reverb_prob=0).write(path.parent / SETTINGS_FILE)
     return path
 
 
@@ -306,5 +306,5 @@ def test_bad_text(text: str, message: str, tmp_path: Path) -> None:
 def test_bad_storage(tmp_path: Path) -> None:
     searched = sweep.read(*written(tmp_path))
     for url in ("nosuch://x", "words", f"sqlite:///{tmp_path}"):
-        with pytest.raises(UserError, match=f"--storage={url}: cannot be opened"):
+        with pytest.raises(UserError, match=f"`storage={url}`: cannot be opened"):
             sweep.open_study(url, "tiny", searched, "compressed", ("a", "b"))

@@ -10,9 +10,9 @@ import pytest
 from nnsp import commands, tasks
 from nnsp.commands.data import keywords as data_kws
 from nnsp.commands.train import keywords as train_kws
-from nnsp.data import corpus, keywords, mixing, synthesis
+from nnsp.data import corpus, keywords, synthesis
 from nnsp.data.keywords import KeywordMixer
-from nnsp.data.mixing import Settings
+from nnsp.data.mixing_settings import SETTINGS_FILE, MixingSettings
 from nnsp.errors import UserError
 from nnsp.network import arch as arch_text
 from nnsp.signal import audio
@@ -66,7 +66,7 @@ def words(folder: Path) -> Path:
     return folder / "words"
 
 
-def mixer(folder: Path, words: Path, settings: Settings, seed: int = 0) -> KeywordMixer:
+def mixer(folder: Path, words: Path, settings: MixingSettings, seed: int = 0) -> KeywordMixer:
     return KeywordMixer(corpus.load(folder / "all.csv"), corpus.load(words / "train.csv"), seed, settings)
 
 
@@ -74,7 +74,7 @@ def test_lists_part_speakers(words: Path) -> None:
     train, test = (corpus.load(words / f"{name}.csv") for name in ("train", "test"))
     assert {clip.group for clip in train.clips} == {"a", "b"} and {clip.group for clip in test.clips} == {"c"}
     assert len(train.clips) == 8 and keywords.labels_of(train) == keywords.labels_of(test) == ("high", "low")
-    assert Settings.read(words / mixing.SETTINGS_FILE) == keywords.SETTINGS
+    assert MixingSettings.read(words / SETTINGS_FILE) == keywords.SETTINGS
 
 
 @pytest.mark.parametrize("speed", [1.0, 1.25])
@@ -85,7 +85,7 @@ def test_words_are_where_they_are_said(
     monkeypatch.setattr(keywords, "KEYWORD_PROB", 1.0)
     monkeypatch.setattr(keywords, "OTHER_PROB", 0.0)
     monkeypatch.setattr(keywords, "PART_PROB", 0.0)
-    settings = Settings.plain(clean_only_prob=1.0, voice_prob=1.0, voice_speed=(speed, speed))
+    settings = MixingSettings.plain(clean_only_prob=1.0, voice_prob=1.0, voice_speed=(speed, speed))
     made = mixer(folder, words, settings)
     seen = set()
     for number in range(4):
@@ -106,7 +106,7 @@ def test_words_are_where_they_are_said(
 def test_other_speech_and_parts_are_no_words(
     folder: Path, words: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    clean = Settings.plain(clean_only_prob=1.0)
+    clean = MixingSettings.plain(clean_only_prob=1.0)
     monkeypatch.setattr(keywords, "OTHER_PROB", 0.0)
     monkeypatch.setattr(keywords, "KEYWORD_PROB", 1.0)
     monkeypatch.setattr(keywords, "PART_PROB", 1.0)
@@ -119,7 +119,7 @@ def test_other_speech_and_parts_are_no_words(
 
 def test_muted_words_are_not_told(folder: Path, words: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(keywords, "OTHER_PROB", 0.0)
-    settings = Settings.plain(clean_only_prob=1.0, mute_seconds=(1.5, 1.5))
+    settings = MixingSettings.plain(clean_only_prob=1.0, mute_seconds=(1.5, 1.5))
     whole = mixer(folder, words, settings).row(0, 0, 1, 6 * RATE).words
     muted = mixer(folder, words, replace(settings, mute_prob=1.0)).row(0, 0, 1, 6 * RATE).words
     assert muted == tuple(word for word in whole if word.start >= 1.5 * RATE) != whole

@@ -181,7 +181,7 @@ def test_networks_that_do_not_serve(
     )
     with pytest.raises(UserError, match="has no clip_frames"):
         train(run, endless, sounds / "clips", tmp_path)
-    with pytest.raises(UserError, match="input_neurons 14, but --features=timbre33 are 33"):
+    with pytest.raises(UserError, match="input_neurons 14, but `features=timbre33` are 33"):
         train(run, text("narrow", 14, 16), sounds / "clips", tmp_path, "--features=timbre33")
     with pytest.raises(UserError, match=r"--shares=0\.9 0\.2 0\.1"):
         train(run, text("shares", 13, 40), sounds / "clips", tmp_path, "--shares", 0.9, 0.2, 0.1)

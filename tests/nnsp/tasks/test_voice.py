@@ -14,7 +14,7 @@ from nnsp.commands.evaluate import keywords as evaluate_kws
 from nnsp.commands.evaluate import voice as evaluate_vad
 from nnsp.commands.train import voice as train_vad
 from nnsp.data import corpus
-from nnsp.data.mixing import SETTINGS_FILE, Settings
+from nnsp.data.mixing_settings import SETTINGS_FILE, MixingSettings
 from nnsp.evaluation import keywords
 from nnsp.evaluation.keywords import Word
 from nnsp.integer.detector import DetectorTable
@@ -119,7 +119,7 @@ def test_trained_network_tells_speech(tmp_path: Path, monkeypatch: pytest.Monkey
     text = tmp_path / "def_small.txt"
     text.write_text(TEXT.format(units=1, activation="sigmoid"))
     sounds = make_list(tmp_path)
-    Settings.plain(snr_db=(0, 10), level_db=(-30, -20)).write(tmp_path / SETTINGS_FILE)
+    MixingSettings.plain(snr_db=(0, 10), level_db=(-30, -20)).write(tmp_path / SETTINGS_FILE)
     lists = f"--train_list={sounds}", f"--test_list={sounds}"
     sizes = "--batchsize=4", "--batches=8", "--num_epoch=2", "--learning_rate=1e-2", "--threads=1"
     assert run(monkeypatch, train_vad, f"--nn_arch={text}", f"--models_dir={tmp_path}", *lists, *sizes) == 0

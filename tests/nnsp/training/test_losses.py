@@ -214,7 +214,7 @@ def test_si_sdr_is_that_of_the_metrics() -> None:
 @pytest.mark.parametrize(("name", "needed"), [("si_sdr", 3), ("stoi", 38)])
 def test_enough_frames_are_wanted(name: str, needed: int) -> None:
     gain, x, s, valid = (np.asarray(whole)[:, : needed - 1] for whole in (GAIN, X, S, VALID))
-    with pytest.raises(UserError, match=f"{name} needs --timesteps of {needed} or more"):
+    with pytest.raises(UserError, match=f"{name} needs `timesteps` of {needed} or more"):
         value(name, frames(gain, x, s, valid=valid))
 
 
@@ -259,5 +259,5 @@ def test_text_names_everything_and_is_read_again(text: str, whole: str) -> None:
     ],
 )
 def test_bad_text(text: str, message: str) -> None:
-    with pytest.raises(UserError, match=f"^--loss=.*{message}"):
+    with pytest.raises(UserError, match=f"^`loss=.*{message}"):
         losses.parse(text)

@@ -21,12 +21,13 @@ from networks import STRIDED_TEXT as TEXT
 from nnsp import commands
 from nnsp.commands.train import enhancement as train_se
 from nnsp.data.mixing import Mixer
-from nnsp.data.mixing import Settings as Mixing
+from nnsp.data.mixing_settings import MixingSettings
 from nnsp.errors import UserError
 from nnsp.inference import trained as inference
 from nnsp.inference.trained import load_trained
 from nnsp.network import arch as arch_text
 from nnsp.network.streaming import build, float_weights
+from nnsp.places import ROOT
 from nnsp.signal import frontend
 from nnsp.signal.frontend import FrontEnd
 from nnsp.tasks.enhancement import Mixtures, SpeechEnhancement
@@ -70,7 +71,9 @@ def train(sounds: Path, tmp_path: Path) -> Train:
         task: Task = ENHANCEMENT,
         **changes: object,
     ) -> Trainer:
-        mixing = Mixing.plain(snr_db=(0, 10), level_db=(-30, -20), colour_prob=0.5, second_noise_prob=0.25)
+        mixing = MixingSettings.plain(
+            snr_db=(0, 10), level_db=(-30, -20), colour_prob=0.5, second_noise_prob=0.25
+        )
         mixers = Mixer.open(sounds, 0, mixing), Mixer.open(sounds, 1, mixing)
         folder = ModelFolder(tmp_path / models, arch)
         settings = replace(SETTINGS, **changes)  # type: ignore[arg-type]
@@ -264,7 +267,7 @@ def test_another_loss_is_asked_for(train: Train) -> None:
     train(epochs=1).run()
     other = losses.parse("psa")
     with pytest.raises(
-        UserError, match=r"was trained with --loss='1\*compressed\(c=0\.5,a=0\.5,reduction=root\)'; leave"
+        UserError, match=r"was trained with `loss=1\*compressed\(c=0\.5,a=0\.5,reduction=root\)`; leave"
     ):
         train("latest", task=SpeechEnhancement(distance=other))
     trainer = train("latest", task=SpeechEnhancement(distance=other), change_loss=True, epochs=2)
@@ -308,7 +311,7 @@ def test_loss_that_is_no_number(train: Train) -> None:
 
 def test_epochs_in_the_way(train: Train) -> None:
     train(epochs=3).run()
-    with pytest.raises(UserError, match="holds 3 trained epochs; go on with --epoch_loaded=latest, or"):
+    with pytest.raises(UserError, match="holds 3 trained epochs; go on with `epoch_loaded=latest`, or"):
         train("random")
     with pytest.raises(UserError, match="holds epochs after 2"):
         train("2")
@@ -329,8 +332,8 @@ def test_older_epoch_without_optimiser_state(train: Train, capsys: pytest.Captur
     ("epoch_loaded", "message"),
     [
         ("7", r"holds no epoch 7; there are 1$"),
-        ("newest", "--epoch_loaded=newest: expected random, latest, or the number of an epoch"),
-        ("-1", "--epoch_loaded=-1: expected random, latest"),
+        ("newest", "`epoch_loaded=newest`: expected random, latest, or the number of an epoch"),
+        ("-1", "`epoch_loaded=-1`: expected random, latest"),
     ],
 )
 def test_unknown_epoch(train: Train, epoch_loaded: str, message: str) -> None:
@@ -374,14 +377,14 @@ def test_weights_of_another_network(train: Train) -> None:
 def test_other_features(train: Train) -> None:
     pspec = FrontEnd(feat_type="pspec")
     arch = replace(ARCH, input_neurons=257)
-    with pytest.raises(UserError, match="input_neurons 72, but --feat_type=pspec gives 257 features"):
+    with pytest.raises(UserError, match="input_neurons 72, but `feat_type=pspec` gives 257 features"):
         train(fe=pspec)
     folder = train(fe=pspec, arch=arch, epochs=1).folder
     folder.start(
         FrontEnd(bands=257), Normalisation(np.ones(257, "f"), np.ones(257, "f")), {}, ENHANCEMENT.form()
     )
     folder.weights_path(1).touch()
-    with pytest.raises(UserError, match="was trained with feat_type mel, not pspec; give --feat_type=mel"):
+    with pytest.raises(UserError, match="was trained with feat_type mel, not pspec; give `feat_type=mel`"):
         train("latest", fe=pspec, arch=arch)
 
 
@@ -401,7 +404,7 @@ def test_network_without_gains(train: Train, text: str, message: str) -> None:
 
 
 def test_timesteps_against_strides(train: Train) -> None:
-    with pytest.raises(UserError, match="--timesteps=25 must be a multiple of the network's strides, 2"):
+    with pytest.raises(UserError, match="`timesteps=25` must be a multiple of the network's strides, 2"):
         train(timesteps=25)
 
 
@@ -442,7 +445,7 @@ def test_tool_refuses(
 def test_interrupted_tool_goes_on(sounds: Path, tmp_path: Path) -> None:
     (tmp_path / "def_small.txt").write_text(TEXT)
     command = [
-        *(sys.executable, str(Path(train_se.__file__)), "--nn_arch=def_small.txt", "--batches=3"),
+        *(sys.executable, str(ROOT / "py_tools" / "train_se.py"), "--nn_arch=def_small.txt", "--batches=3"),
         *(f"--train_list={sounds}", f"--test_list={sounds}", "--batchsize=2", "--models_dir=models"),
     ]
     with subprocess.Popen(

@@ -14,8 +14,7 @@ import pytest
 
 from networks import STRIDED as ARCH
 from networks import STRIDED_TEXT as TEXT
-from nnsp.commands.train import enhancement as train_se
-from nnsp.data import mixing
+from nnsp.data.mixing_settings import SETTINGS_FILE, MixingSettings
 from nnsp.errors import UserError
 from nnsp.training.folder import ModelFolder
 from nnsp.training.workers import Workers
@@ -44,7 +43,7 @@ run(main)
 @pytest.fixture(scope="module")
 def sounds(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = make_list(tmp_path_factory.mktemp("sounds"))
-    mixing.Settings(reverb_prob=0).write(path.parent / mixing.SETTINGS_FILE)
+    MixingSettings(reverb_prob=0).write(path.parent / SETTINGS_FILE)
     return path
 
 
@@ -67,7 +66,7 @@ def start(
         "TMPDIR": str(folder),  # for logs
         "JAX_PLATFORMS": "cpu",
         "XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}",
-        "PYTHONPATH": os.pathsep.join([str(Path(train_se.__file__).parent), *sys.path]),
+        "PYTHONPATH": os.pathsep.join(sys.path),
     }
     return subprocess.Popen(
         [sys.executable, "-c", TOOL, str(arrival), *common, *arguments],
@@ -154,6 +153,6 @@ def test_worker_started_otherwise(sounds: Path, tmp_path: Path, coordinator: str
 
 def test_only_jax_has_workers() -> None:
     with pytest.raises(
-        UserError, match="KERAS_BACKEND is tensorflow, which trains in one process; --workers wants jax"
+        UserError, match="KERAS_BACKEND is tensorflow, which trains in one process; `workers` wants jax"
     ):
         Workers.join(2, 0, "127.0.0.1:1")

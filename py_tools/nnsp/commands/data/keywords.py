@@ -6,9 +6,10 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
-from nnsp.data import clips, corpus, keywords, mixing, synthesis
+from nnsp.data import clips, corpus, keywords, synthesis
 from nnsp.data.clips import Recording
 from nnsp.data.corpus import Clip
+from nnsp.data.mixing_settings import SETTINGS_FILE, MixingSettings
 from nnsp.errors import UserError
 from nnsp.signal import audio
 
@@ -70,7 +71,7 @@ def main() -> None:
         )
     if not set(speakers) - unseen:
         raise UserError("--test_speakers names all speakers; leave some for training")
-    settings = mixing.Settings.read(args.mixing) if args.mixing else keywords.SETTINGS
+    settings = MixingSettings.read(args.mixing) if args.mixing else keywords.SETTINGS
     sides: dict[str, list[Clip]] = {"train": [], "test": []}
     for recording in found:
         side = "test" if speaker(recording) in unseen else "train"
@@ -89,5 +90,5 @@ def main() -> None:
                 raise UserError(f"{part}: nobody says '{min(missing)}'; choose other --test_speakers")
             groups = {clip.group for clip in done}
             print(f"{part:5} {len(done):6} clips of {len(labels)} keywords by {len(groups)} speakers")
-    settings.write(out / mixing.SETTINGS_FILE)
+    settings.write(out / SETTINGS_FILE)
     print(f"train with --train_words={out / 'train.csv'} --test_words={out / 'test.csv'}")

@@ -13,6 +13,8 @@ from pathlib import Path
 from tqdm import tqdm
 
 from nnsp.data import corpus, download, mixing, synthesis
+from nnsp.data.mixing_settings import SETTINGS_FILE, MixingSettings
+from nnsp.data.source import prefetch
 from nnsp.errors import UserError
 from nnsp.signal import audio
 
@@ -79,7 +81,7 @@ def measure(list_path: str) -> None:
     batches = MEASURED_SECONDS // (MEASURED_ROWS * ROW_SECONDS)
     mixer.batch(0, 0, MEASURED_ROWS, ROW_SECONDS)  # rooms and curves are made once
     started, used = time.monotonic(), time.process_time()
-    made = mixing.prefetch(mixer, 1, range(batches), MEASURED_ROWS, ROW_SECONDS, threads)
+    made = prefetch(mixer, 1, range(batches), MEASURED_ROWS, ROW_SECONDS, threads)
     for _ in tqdm(made, total=batches, unit="batch", leave=False):
         pass
     took, used = time.monotonic() - started, time.process_time() - used
@@ -105,7 +107,7 @@ def main() -> None:
         raise UserError(
             "--train_dataset_path and --test_dataset_path go together; or give --speech and have it split"
         )
-    settings = mixing.Settings.read(args.mixing) if args.mixing else mixing.Settings()
+    settings = MixingSettings.read(args.mixing) if args.mixing else MixingSettings()
     if args.reverb_prob is not None:
         settings = replace(settings, reverb_prob=args.reverb_prob)
     out = Path(args.out)
@@ -138,5 +140,5 @@ def main() -> None:
         if rejected:
             print(f"{len(rejected)} of {len(clips)} {name} files left out")
         describe(name, done)
-    settings.write(out / mixing.SETTINGS_FILE)
+    settings.write(out / SETTINGS_FILE)
     print(f"train with --train_list={out / 'train.csv'} --test_list={out / 'test.csv'}")

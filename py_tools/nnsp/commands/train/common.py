@@ -14,7 +14,7 @@ from nnsp.signal.frontend import FEAT_TYPES, FrontEnd
 from nnsp.training.workers import Watch, Workers
 
 if TYPE_CHECKING:
-    from nnsp.data.mixing import Source
+    from nnsp.data.source import Source
     from nnsp.training.folder import ModelFolder
     from nnsp.training.settings import Settings
     from nnsp.training.task import Task

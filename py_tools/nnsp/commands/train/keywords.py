@@ -7,7 +7,7 @@ from nnsp.commands.train import common
 from nnsp.errors import UserError
 
 if TYPE_CHECKING:
-    from nnsp.data.mixing import Source
+    from nnsp.data.source import Source
     from nnsp.training.folder import ModelFolder
     from nnsp.training.task import Task
 

@@ -3,6 +3,7 @@
 import argparse
 from typing import TYPE_CHECKING
 
+from nnsp.commands import flags
 from nnsp.commands.train import common
 from nnsp.data import clips
 from nnsp.data.augmentation import Augmentation
@@ -22,7 +23,7 @@ ON_INTERRUPT = common.NOTE
 
 def parse() -> argparse.Namespace:
     parser = common.parser(__doc__, num_epoch=40, batches=0, patience=0, learning_rate=3e-3, threads=1)
-    clips.add_flags(parser)
+    flags.add_clips(parser)
     parser.add_argument(
         "--features",
         choices=tuple(COUNTS),
@@ -65,7 +66,7 @@ def main() -> None:
     features = args.features or ""
     fe = recognition.Recognition(features=features).frontend()
     length = clip_samples(arch.clip_frames, fe.hop, bool(features))
-    sounds = clips.open_clips(args, fe.rate, length)
+    sounds = flags.open_clips(args, fe.rate, length)
 
     parts = clips.split(sounds.recordings, args.split, args.seed, args.shares)
     print(
