@@ -15,6 +15,9 @@ PREACTIVATION_FRAC = {"tanh": 12, "sigmoid": 11, "relu6": 12, "softmax": 11}
 OUTPUT_FRAC = {"tanh": 15, "sigmoid": 15, "relu6": 12, "softmax": 15}
 """Fraction bits of an activation's int16 output."""
 
+HIDDEN_FRAC = 15
+"""Fraction bits of the output that a recurrent layer sees again in the next frame."""
+
 CELL_FRAC = 23
 """Fraction bits of the int32 cell state of an LSTM."""
 
@@ -24,12 +27,6 @@ MULTIPLIER_MIN = 32
 """A row's scale is never below 1/1024 of the layer's largest, so that the multiplier keeps five bits."""
 
 ACCUMULATOR_MAX = 2**31 - 1
-
-
-def gate_frac(units: int) -> Array:
-    """Fraction bits of the pre-activation of every gate row i, f, g, o of an LSTM, [4 * units]."""
-    sigmoid, tanh = PREACTIVATION_FRAC["sigmoid"], PREACTIVATION_FRAC["tanh"]
-    return np.repeat([sigmoid, sigmoid, tanh, sigmoid], units)
 
 
 def round_half_up(x: Array | float) -> Array:
