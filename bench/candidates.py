@@ -19,7 +19,7 @@ from nnsp.signal.frontend import SMALLEST_STD, FrontEnd
 
 
 def write(texts: list[Path], folder: Path, samples: NDArray[np.int16], taken: list[str]) -> None:
-    """Write def_nn<n>_candidate<n>.c and .h of every text into a folder of their own, made anew.
+    """Write def_nn<n>_candidate<n>.c and .h of every text into a folder of their own, emptied first.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ def write(texts: list[Path], folder: Path, samples: NDArray[np.int16], taken: li
 
 
 def _model(arch: Arch, samples: NDArray[np.int16]) -> IntegerModel:
-    """Random weights, with mean and deviation of the features as training would find them."""
+    """Draw random weights, with mean and deviation of the features as training would find them."""
     usual = FrontEnd()
     pspec = arch.input_neurons == usual.bins
     fe = replace(usual, feat_type="pspec") if pspec else replace(usual, bands=arch.input_neurons)

@@ -56,7 +56,7 @@ def _activations(arch: Arch, weights: list[dict[str, Array]], x: Array) -> list[
 
 
 def sqnr_db(exact: Array, approximate: Array) -> float:
-    """Signal to quantisation noise ratio in dB; infinite where the two are equal."""
+    """Return the signal to quantisation noise ratio in dB; infinite where the two are equal."""
     noise = np.sum((exact - approximate) ** 2)
     return float(10 * np.log10(np.sum(exact**2) / noise)) if noise > 0 else float("inf")
 
@@ -141,7 +141,7 @@ def convert(
 
 
 def report_text(report: list[LayerReport], fe: FrontEnd) -> str:
-    """The report as a table, with the bytes of all tables."""
+    """Return the report as a table, with the bytes of all tables."""
     lines = [f"{'layer':<28}{'SQNR dB':>9}{'saturated':>11}{'of':>9}{'bytes':>9}"]
     lines += [f"{r.layer:<28}{r.sqnr_db:>9.1f}{r.saturations:>11}{r.outputs:>9}{r.bytes:>9}" for r in report]
     frontend_bytes = sizes.frontend_bytes(fe)

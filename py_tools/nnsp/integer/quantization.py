@@ -80,7 +80,7 @@ def quantize(
 
 
 def fraction_bits(peak: float) -> int:
-    """Most fraction bits, 0..15, with which int16 holds twice the peak (headroom for what calibration did not see)."""
+    """Return the most fraction bits, 0..15, with which int16 holds twice the peak that calibration saw."""
     return int(np.clip(15 - np.ceil(np.log2(max(2 * peak, 2.0**-20))), 0, 15))
 
 

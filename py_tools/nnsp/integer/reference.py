@@ -60,14 +60,14 @@ class ReferenceNetwork:
         return self.activations(frames)[-1]
 
     def activations(self, frames: Array) -> list[Array]:
-        """As `run`, but the outputs of every layer."""
+        """Run as `run` does, but return the outputs of every layer."""
         x, clip = np.asarray(frames, dtype=np.int16), self.network.arch.clip_frames
         ends = range(clip - self.state.frames, len(x), clip) if clip else []
         parts = [self._within_clip(part) for part in np.split(x, ends)]
         return [np.concatenate(outputs) for outputs in zip(*parts, strict=True)]
 
     def _within_clip(self, x: Array) -> list[Array]:
-        """Outputs of every layer for frames of one clip; where they end it, the network starts again from silence."""
+        """Run frames of one clip and return the outputs of every layer; where they end it, reset the state."""
         clip = self.network.arch.clip_frames
         self.state.frames += len(x) if clip else 0
         ends, outputs = clip > 0 and self.state.frames == clip, []
@@ -82,7 +82,7 @@ class ReferenceNetwork:
         return outputs
 
     def _requantise(self, index: int, product: Array, shift: int) -> Array:
-        """The one rounding of a row: product / 2**shift, half up, limited to int16; `product` int64."""
+        """Do the one rounding of a row: int64 product / 2**shift, half up, limited to int16."""
         y = arithmetic.round_shift(product, shift)
         self.saturations[index] += np.count_nonzero((y < -32768) | (y > 32767))
         return arithmetic.saturate16(y)

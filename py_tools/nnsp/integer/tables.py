@@ -39,7 +39,7 @@ class Provenance:
 
 
 def blocks(weights: Array) -> Array:
-    """int8 [rows, cols] in groups of four rows, blocks of eight columns, padded with zeros: int8 [groups, runs, 32]."""
+    """Order int8 [rows, cols] in groups of four rows and blocks of eight columns, padded: int8 [groups, runs, 32]."""
     rows, cols = weights.shape
     full = np.zeros((whole_groups(rows), padded(cols)), dtype=np.int8)
     full[:rows, :cols] = weights
@@ -48,14 +48,14 @@ def blocks(weights: Array) -> Array:
 
 
 def grouped(values: Array) -> Array:
-    """One value a row in groups of four, padded with zeros: [groups, 4]."""
+    """Order one value a row in groups of four, padded with zeros: [groups, 4]."""
     full = np.zeros(whole_groups(len(values)), dtype=values.dtype)
     full[: len(values)] = values
     return full.reshape(-1, GROUP_ROWS)
 
 
 def weight_words(layer: IntegerLayer) -> Array:
-    """A layer's weights as nnsp_table.h orders them without row pairs: uint32 [words]."""
+    """Return a layer's weights as nnsp_table.h orders them without row pairs: uint32 [words]."""
     parts = [blocks(layer.weights)]
     ends = [grouped(layer.bias), grouped(layer.multiplier)]
     if layer.recurrent is not None and layer.recurrent_multiplier is not None:
@@ -66,7 +66,7 @@ def weight_words(layer: IntegerLayer) -> Array:
 
 
 def layer_checksum(layer: IntegerLayer, crc: int = 0) -> int:
-    """CRC-32 of one layer's sizes, formats and weights, continued from the layer before."""
+    """Return the CRC-32 of one layer's sizes, formats and weights, continued from the layer before."""
     head = [
         KINDS[layer.kind],
         ACTIVATIONS[layer.activation],
@@ -84,7 +84,7 @@ def layer_checksum(layer: IntegerLayer, crc: int = 0) -> int:
 
 
 def network_checksum(network: IntegerNetwork) -> int:
-    """CRC-32 over the frames of a clip and all layers in turn."""
+    """Return the CRC-32 over the frames of a clip and all layers in turn."""
     crc = zlib.crc32(np.array([network.arch.clip_frames], dtype="<u2").tobytes())
     for layer in network.layers:
         crc = layer_checksum(layer, crc)
@@ -92,7 +92,7 @@ def network_checksum(network: IntegerNetwork) -> int:
 
 
 def frontend_checksum(fe: IntegerFrontEnd) -> int:
-    """CRC-32 over the front end's sizes, shifts and arrays."""
+    """Return the CRC-32 over the front end's sizes, shifts and arrays."""
     form = fe.float_form
     head = [
         form.rate & 0xFFFF,
@@ -118,13 +118,13 @@ def frontend_checksum(fe: IntegerFrontEnd) -> int:
 
 
 def model_state_bytes(model: IntegerModel) -> int:
-    """Bytes of state of what runs the model, an enhancer or a classifier."""
+    """Return the bytes of state of what runs the model, an enhancer or a classifier."""
     own = enhancer_state_bytes if model.task == "enhance" else classifier_state_bytes
     return own(model.network.arch, model.frontend.float_form)
 
 
 def model_files(model: IntegerModel, net_id: int, net_name: str, made: Provenance) -> dict[str, str]:
-    """Text of def_nn<id>_<name>.c and .h.
+    """Return the text of def_nn<id>_<name>.c and .h.
 
     Parameters
     ----------
@@ -254,7 +254,7 @@ def _groups(layer: IntegerLayer) -> Iterator[str]:
 
 
 def _string(text: str) -> str:
-    """A C literal of UTF-8."""
+    """Return a C literal of UTF-8."""
     plain = (chr(b) if 32 <= b < 127 and chr(b) not in '"\\?' else f"\\{b:03o}" for b in text.encode())
     return f'"{"".join(plain)}"'
 
@@ -267,7 +267,7 @@ def _array(ctype: str, name: str, values: Array) -> str:
 
 
 def lookup_source() -> str:
-    """Text of nnsp_lib/src/lookup.c: the tables behind tanh, sigmoid, log2 and softmax."""
+    """Return the text of nnsp_lib/src/lookup.c: the tables behind tanh, sigmoid, log2 and softmax."""
     values = tanh_table().astype(np.int64)
     tanh = _array("uint32_t", "nnsp_tanh_table", values[:-1] | np.diff(values) << 16).replace("static ", "")
     log2 = _array("int32_t", "nnsp_log2_table", log2_table()).replace("static ", "")

@@ -21,7 +21,7 @@ HEAD_DEFAULTS = {"dropprob": 0.0, "clip_frames": 0}
 class Arch:
     """A network: layers in turn. ``dropprob`` is that of the input, each layer's that of its output.
 
-    With ``clip_frames`` it sees clips of so many frames, each from silence, and gives one output at the end of each.
+    With ``clip_frames`` it sees clips of so many frames, each from silence, and has one output at the end of each.
     """
 
     name: str
@@ -87,7 +87,7 @@ def load(path: Path | str) -> Arch:
 
 
 def parse(text: str, source: str) -> Arch:
-    """Make a network of its text.
+    """Make a network from its text.
 
     Parameters
     ----------
@@ -170,7 +170,7 @@ class _Parser:
             self.fail(line, f"clip_frames {clip}; expected a multiple of the strides, {stride}")
 
     def _blocks(self) -> Iterator[tuple[int, list[tuple[int, str, str]]]]:
-        """Line and entries of the head and of every layer."""
+        """Yield line and entries of the head and of every layer."""
         block: list[tuple[int, str, str]] = []
         for entry in self.entries:
             if entry[1] == "layer_type" and block:
@@ -236,7 +236,7 @@ def _line(entries: list[tuple[int, str, str]], wanted: str) -> int:
 
 
 def to_text(arch: Arch) -> str:
-    """Text that `parse` turns into the same network."""
+    """Write the text that `parse` turns into the same network."""
     lines = [f"input_neurons {arch.input_neurons}", f"dropprob {arch.dropprob}"]
     lines += [f"clip_frames {arch.clip_frames}"] if arch.clip_frames else []
     for layer in arch.layers:
@@ -246,7 +246,7 @@ def to_text(arch: Arch) -> str:
 
 
 def _kinds_with(activation: str) -> list[str]:
-    """Names of the kinds that take an activation."""
+    """List the kinds that take an activation."""
     return [name for name, kind in KINDS.items() if activation in kind.activations]
 
 
@@ -330,7 +330,7 @@ def check_enhancer(arch: Arch, fe: FrontEnd) -> None:
 
 
 def summary(arch: Arch, **totals: int) -> str:
-    """Table of layers with shapes, parameters and MACs per frame.
+    """Return a table of layers with shapes, parameters and MACs per frame.
 
     Parameters
     ----------

@@ -56,6 +56,6 @@ def fake_quantised_weights(layer: Layer, weights: dict[str, Any], in_frac: int) 
 
 
 def _straight_through(weights: Any, scale: Any, limit: float) -> Any:
-    """Weights [..., rows] on the grid of `scale` [rows], with the gradient of the weights themselves."""
+    """Put weights [..., rows] on the grid of `scale` [rows], with the gradient of the weights themselves."""
     grid = ops.clip(ops.floor(weights / scale + 0.5), -limit, limit) * scale
     return weights + ops.stop_gradient(grid - weights)

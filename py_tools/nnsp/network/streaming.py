@@ -110,8 +110,8 @@ class Network(keras.Model):
         Returns
         -------
         outputs : float [batch, time, units of the last layer]
-            After strides, each output stands until the next. A network with clips gives in every frame what it
-            would give if the clip ended there: that of the clip is the last.
+            After strides, each output stands until the next. A network with clips has in every frame the output
+            that it would have if the clip ended there: that of the clip is the last.
         state : list
         """
         clip = self.arch.clip_frames

@@ -34,6 +34,6 @@ def float_run(layer: Layer, weights: dict[str, Array], x: Array) -> Array:
 
 
 def _windows(frames: Array, size: int, strides: int, first: int) -> Array:
-    """Frames [size - 1 + time, inputs] to windows [outputs, size * inputs], oldest frame first, from `first` on."""
+    """Stack frames [size - 1 + time, inputs] to windows [outputs, size * inputs], oldest first, from `first` on."""
     starts = np.arange(first, len(frames) - (size - 1), strides)
     return frames[starts[:, None] + np.arange(size)].reshape(len(starts), size * frames.shape[1])

@@ -11,12 +11,12 @@ from nnsp.integer.quantization import IntegerLayer
 
 
 def product(x: Array, weights: Array) -> Array:
-    """Exact x @ weights.T as int64: every sum is proven below 2**31, where float64 (and its fast matmul) is exact."""
+    """Return x @ weights.T, int64: a sum is proven below 2**31, where float64 and its fast matmul are exact."""
     return (x.astype(np.float64) @ weights.astype(np.float64).T).astype(np.int64)
 
 
 def run_rows(layer: IntegerLayer, x: Array, requantise: Requantise) -> Array:
-    """One output a row: activation(saturate16((weights . x + bias) * multiplier >> shift, rounded half up)).
+    """Return an output a row: activation(saturate16((weights . x + bias) * multiplier >> shift, rounded half up)).
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
 
 
 def float_sigmoid(x: Array) -> Array:
-    """1 / (1 + exp(-x)), without overflow."""
+    """Return 1 / (1 + exp(-x)), without overflow."""
     return 0.5 * (1 + np.tanh(0.5 * x))
 
 
@@ -59,7 +59,7 @@ FLOAT_ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
 
 
 def float_run_rows(activation: str, weights: dict[str, Array], x: Array) -> Array:
-    """As `run_rows` in floating point, with a kernel of any shape [..., units]; float64 [outputs, units]."""
+    """Do as `run_rows` in floating point, with a kernel of any shape [..., units]; float64 [outputs, units]."""
     kernel = weights["kernel"]
     y = x @ kernel.reshape(-1, kernel.shape[-1]).astype(np.float64) + weights["bias"]
     return FLOAT_ACTIVATIONS[activation](y)
