@@ -236,7 +236,7 @@ def analyse(fe: IntegerFrontEnd, frames: Array) -> tuple[Array, Array]:
 
 
 def framed(fe: IntegerFrontEnd, samples: Array, history: Array | None = None) -> Array:
-    """Return frames int16 [frames, window_size] of whole hops; `history`: the samples before the first hop, or zeros."""
+    """Return frames int16 [frames, window_size] of whole hops; `history`: the samples before them, or zeros."""
     form = fe.float_form
     if history is None:
         history = np.zeros(form.window_size - form.hop, dtype=np.int16)
