@@ -5,7 +5,7 @@
 #include "models.h" /* MODELS(MODEL): symbol, bytes of state, name of the architecture */
 #include "crc32.h"
 #include "files.h"
-#include "kernels.h"
+#include "kernels/kernels.h"
 #include "layer.h"
 #include "nnsp.h"
 #include "port.h"

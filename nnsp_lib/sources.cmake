@@ -1,8 +1,8 @@
-# Sets nnsp_sources for the kernels nnsp_arch: what arch/<nnsp_arch> has takes the place of the file of the same name in arch/portable.
-file(GLOB nnsp_sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_LIST_DIR}/src/*.c)
+# Sets nnsp_sources for the kernels nnsp_arch: what kernels/<nnsp_arch> has takes the place of the file of the same name in kernels/portable.
+file(GLOB nnsp_sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_LIST_DIR}/src/*.c ${CMAKE_CURRENT_LIST_DIR}/src/kernels/*.c)
 set(nnsp_names)
 foreach(nnsp_folder IN ITEMS ${nnsp_arch} portable)
-    file(GLOB nnsp_kernels CONFIGURE_DEPENDS ${CMAKE_CURRENT_LIST_DIR}/src/arch/${nnsp_folder}/*.[cS])
+    file(GLOB nnsp_kernels CONFIGURE_DEPENDS ${CMAKE_CURRENT_LIST_DIR}/src/kernels/${nnsp_folder}/*.[cS])
     set(nnsp_before ${nnsp_names})
     foreach(nnsp_kernel IN LISTS nnsp_kernels)
         get_filename_component(nnsp_name ${nnsp_kernel} NAME_WE)

@@ -22,12 +22,12 @@ def stop(sentence):
 
 
 def library_sources(arch, root="."):
-    """Sources of nnsp_lib: what arch/<arch> has takes the place of the file of the same name in arch/portable."""
+    """Sources of nnsp_lib: what kernels/<arch> has takes the place of the file of the same name in kernels/portable."""
     source = Path(root, "nnsp_lib/src")
     kernels = {}
     for folder in ("portable", arch):
-        kernels |= {path.stem: path for path in sorted(source.glob(f"arch/{folder}/*.[cS]"))}
-    return [*sorted(source.glob("*.c")), *kernels.values()]
+        kernels |= {path.stem: path for path in sorted(source.glob(f"kernels/{folder}/*.[cS]"))}
+    return [*sorted(source.glob("*.c")), *sorted(source.glob("kernels/*.c")), *kernels.values()]
 
 
 def linker_script(board):

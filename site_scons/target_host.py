@@ -27,6 +27,6 @@ def build(env):
     if env["sanitize"]:
         flags = ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"]
         env.Append(CCFLAGS=flags, LINKFLAGS=flags)
-    sources = env.Glob(f"{folder}/*.c") + env.Glob(f"{folder}/arch/portable/*.c")
+    sources = env.Glob(f"{folder}/*.c") + env.Glob(f"{folder}/kernels/*.c") + env.Glob(f"{folder}/kernels/portable/*.c")
     objects = [env.SharedObject(source) for source in sources]
     Default(env.SharedLibrary(f"{folder}/nnsp", objects), env.StaticLibrary(f"{folder}/nnsp", objects))

@@ -1,4 +1,4 @@
-#include "kernels.h"
+#include "kernels/kernels.h"
 #include "layer.h"
 
 void nnsp_fc_step(const nnsp_layer *layer, const int16_t *in, int16_t *out)

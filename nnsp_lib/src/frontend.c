@@ -3,9 +3,9 @@
 #include <string.h>
 
 #include "crc32.h"
-#include "feature.h"
-#include "kernels.h"
-#include "transform.h"
+#include "kernels/feature.h"
+#include "kernels/kernels.h"
+#include "kernels/transform.h"
 
 static unsigned bins_of(const nnsp_frontend_table *table)
 {

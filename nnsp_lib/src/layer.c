@@ -1,6 +1,6 @@
 #include "layer.h"
 
-#include "kernels.h"
+#include "kernels/kernels.h"
 
 size_t nnsp_layer_state_bytes(const nnsp_layer *layer)
 {

@@ -1,6 +1,6 @@
 #include <string.h>
 
-#include "kernels.h"
+#include "kernels/kernels.h"
 #include "layer.h"
 
 /* State: c Q23 [padded units] int32, then h Q15 [padded units]. */

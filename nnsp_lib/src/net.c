@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "crc32.h"
-#include "kernels.h"
+#include "kernels/kernels.h"
 #include "layer.h"
 
 static size_t widest(const nnsp_network *network)

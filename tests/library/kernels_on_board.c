@@ -6,9 +6,9 @@
  * padded to 8 bytes. Every array lies between guards, at an address that the case chooses; guards of outputs are part
  * of the result.
  */
-#include "arithmetic.h"
+#include "kernels/arithmetic.h"
 #include "files.h"
-#include "kernels.h"
+#include "kernels/kernels.h"
 #include "models.h" /* MODELS(MODEL): symbol, bytes of state, name of the architecture */
 #include "nnsp.h"
 #include "stream.h"

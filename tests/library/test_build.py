@@ -29,7 +29,8 @@ def test_strict_and_sanitized(tmp_path: Path, compiler: str, strides: int) -> No
     names |= {f"MODEL_{what}": f"NN7_TINY_{what}" for what in ("HOP", "STATE_BYTES")}
     sources = [
         *(ROOT / "nnsp_lib/src").glob("*.c"),
-        *(ROOT / "nnsp_lib/src/arch/portable").glob("*.c"),
+        *(ROOT / "nnsp_lib/src/kernels").glob("*.c"),
+        *(ROOT / "nnsp_lib/src/kernels/portable").glob("*.c"),
         tmp_path / "def_nn7_tiny.c",
         ROOT / "tests/library/enhance_raw.c",
     ]

@@ -329,7 +329,7 @@ def _array(ctype: str, name: str, values: Array) -> str:
 
 
 def lookup_source() -> str:
-    """Text of nnsp_lib/src/lookup.c: the tables behind tanh, sigmoid, log2 and softmax."""
+    """Text of nnsp_lib/src/kernels/lookup.c: the tables behind tanh, sigmoid, log2 and softmax."""
     values = tanh_table().astype(np.int64)
     tanh = _array("uint32_t", "nnsp_tanh_table", values[:-1] | np.diff(values) << 16).replace("static ", "")
     log2 = _array("int32_t", "nnsp_log2_table", log2_table()).replace("static ", "")

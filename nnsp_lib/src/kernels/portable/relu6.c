@@ -1,4 +1,4 @@
-#include "kernels.h"
+#include "../kernels.h"
 
 void nnsp_relu6_s16(int16_t *x, unsigned n)
 {

@@ -1,8 +1,8 @@
 /* The sums of a band one bin at a time, the logarithms of four bands together. */
 #include <arm_mve.h>
 
-#include "kernels.h"
-#include "lookup.h"
+#include "../kernels.h"
+#include "../lookup.h"
 
 #define FEATURE_FRAC 12
 

@@ -1,6 +1,6 @@
-#include "activation.h"
-#include "arithmetic.h"
-#include "kernels.h"
+#include "../activation.h"
+#include "../arithmetic.h"
+#include "../kernels.h"
 
 void nnsp_lstm_update_s16(const int16_t *gates, unsigned n, int32_t *c, int16_t *h)
 {

@@ -1,5 +1,5 @@
-#include "kernels.h"
-#include "level.h"
+#include "../kernels.h"
+#include "../level.h"
 
 int32_t nnsp_log2_u64(uint64_t x)
 {

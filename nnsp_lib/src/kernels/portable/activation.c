@@ -1,6 +1,6 @@
-#include "activation.h"
+#include "../activation.h"
 
-#include "kernels.h"
+#include "../kernels.h"
 
 void nnsp_tanh_s16(int16_t *x, unsigned n)
 {

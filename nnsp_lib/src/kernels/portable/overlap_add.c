@@ -1,5 +1,5 @@
-#include "arithmetic.h"
-#include "kernels.h"
+#include "../arithmetic.h"
+#include "../kernels.h"
 
 /* Two windowed samples on top of what is there. */
 static inline void overlapped(const int32_t *sum, const int32_t *z, const int16_t *window, int32_t both[2])

@@ -1,5 +1,5 @@
-#include "kernels.h"
-#include "lookup.h"
+#include "../kernels.h"
+#include "../lookup.h"
 
 #define LOG2_E 47274u /* Q15 */
 

@@ -1,5 +1,5 @@
-#include "kernels.h"
-#include "transform.h"
+#include "../kernels.h"
+#include "../transform.h"
 
 void nnsp_window_s16(const int16_t *x, const int16_t *window, unsigned size, unsigned shift, int32_t *z, unsigned log2n)
 {

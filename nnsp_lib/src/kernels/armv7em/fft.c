@@ -1,6 +1,6 @@
 #include "fft_stage.h"
-#include "kernels.h"
-#include "transform.h"
+#include "../kernels.h"
+#include "../transform.h"
 
 /* A stage whose distances are beyond the reach of an immediate offset: the last of the longest transforms. */
 static void far_stage(int32_t *z, unsigned q, const int32_t *w)

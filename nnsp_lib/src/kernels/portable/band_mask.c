@@ -1,4 +1,4 @@
-#include "kernels.h"
+#include "../kernels.h"
 
 void nnsp_band_mask_s16(const int16_t *band, unsigned count, const uint16_t *edge, const int16_t *rising, int16_t *mask,
                         unsigned bins)

@@ -1,6 +1,6 @@
 /*
- * The only architecture seam. arch/portable defines every function here, and with it the truth. A target's own file of the
- * same name in arch/<target> takes its place in the build, and is tested equal to the bit.
+ * The only architecture seam. portable/ defines every function here, and with it the truth. A target's own file of the
+ * same name in <target>/ takes its place in the build, and is tested equal to the bit.
  *
  * Vectors that the network hands to a matrix are 4-byte aligned and lie in buffers of a multiple of NNSP_BLOCK_COLS; what is behind
  * the last element meets zero weights. Other vectors of int16 may lie on any even address and have any length.
@@ -68,7 +68,7 @@ void nnsp_softmax_s16(int16_t *x, unsigned n);
 void nnsp_lstm_update_s16(const int16_t *gates, unsigned n, int32_t *c, int16_t *h);
 
 /*
- * Real transform of 2n windowed samples, n = 2^log2n: x[size] times window[size] (Q15) >> shift, zeros behind; bins 0..n of the result in z[n + 1][2]. arch/portable
+ * Real transform of 2n windowed samples, n = 2^log2n: x[size] times window[size] (Q15) >> shift, zeros behind; bins 0..n of the result in z[n + 1][2]. portable/
  * makes it and its inverse of the functions below; a target may make one of several.
  * Twiddles, Q31 (cos, -sin): for each radix-4 stage with a distance q of points, 2 or 4 and then four times the one before, exp(-j 2 pi m i / 4q),
  * i < q, for m = 1, 2, 3 in turn; then exp(-j 2 pi k / 2n), k = 0..n/2, for the split.

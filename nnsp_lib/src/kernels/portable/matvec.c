@@ -1,4 +1,4 @@
-#include "kernels.h"
+#include "../kernels.h"
 
 void nnsp_matvec_s8_s16(const uint32_t *weights, unsigned shift, const int16_t *x, unsigned rows, unsigned cols, int16_t *y)
 {

@@ -1,5 +1,5 @@
-#include "kernels.h"
-#include "transform.h"
+#include "../kernels.h"
+#include "../transform.h"
 
 void nnsp_fft_s32(int32_t *z, unsigned log2n, const int32_t *twiddle)
 {

@@ -1,8 +1,8 @@
 /* Two passes over memory fewer than the functions that these are made of elsewhere: a Cortex-M4 pays for each word. */
 #include "fft_stage.h"
-#include "kernels.h"
+#include "../kernels.h"
 #include "masked_split.h"
-#include "transform.h"
+#include "../transform.h"
 
 /* Windowed samples 2k and 2k + 1. */
 static inline void windowed(const int16_t *x, const int16_t *window, unsigned shift, unsigned k, int32_t z[2])
