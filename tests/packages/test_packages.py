@@ -234,12 +234,12 @@ def test_other_cortex_m(tmp_path: Path, machine: str, arch: str, board: str, cod
     """Without FPU, in pedantic C99, in 16 KiB of memory: the same samples as here."""
     import cortex_m
 
-    image, folder = tmp_path / "image.elf", ROOT / "tests/library"
+    image, folder = tmp_path / "image.elf", ROOT / "examples/bare_cortex_m"
     flags = ["-std=c99", "-pedantic", "-O3", "-Wall", "-Wextra", "-Wconversion", "-Werror", "-mthumb"]
     flags += [f"-mcpu={machine}", "-mfloat-abi=soft", *["-DNNSP_PORTABLE"] * (arch == "portable")]
     flags += [f"-I{path}" for path in (LIBRARY / "include", LIBRARY / "src", TABLE.parent)]
-    flags += ["-nostartfiles", "-T", str(folder / "bare.ld"), f"-Wl,--defsym=CODE={code},--defsym=RAM={ram}"]
-    files = [*cortex_m.library_sources(arch, ROOT), TABLE, folder / "enhance_bare.c"]
+    flags += ["-nostartfiles", "-T", str(folder / "link.ld"), f"-Wl,--defsym=CODE={code},--defsym=RAM={ram}"]
+    files = [*cortex_m.library_sources(arch, ROOT), TABLE, folder / "main.c"]
     run("arm-none-eabi-gcc", *flags, *files, "-o", image)
     samples = second_of_speech()
     samples.tofile(tmp_path / "in.raw")
