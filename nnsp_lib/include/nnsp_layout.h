@@ -14,8 +14,11 @@
 #define NNSP_ROWS_WORDS 6
 #define NNSP_GATES_WORDS 8
 
-/* Cortex-M4 and its like: pairs of rows in 16-bit lanes, docs/kernels.md. NNSP_PORTABLE keeps to plain order and plain C. */
-#if defined(__ARM_FEATURE_DSP) && !defined(__ARM_FEATURE_MVE) && !defined(NNSP_PORTABLE)
+/*
+ * Cortex-M4 and its like, with a compiler that takes GNU's assembly: pairs of rows in 16-bit lanes, docs/kernels.md. Where NNSP_PORTABLE is
+ * defined, the library is plain C and the order plain; define it for the library and the tables alike.
+ */
+#if defined(__ARM_FEATURE_DSP) && __ARM_ARCH_PROFILE == 'M' && !defined(__ARM_FEATURE_MVE) && defined(__GNUC__) && !defined(NNSP_PORTABLE)
 #define NNSP_ROW_PAIRS
 #endif
 

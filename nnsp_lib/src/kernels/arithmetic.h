@@ -10,6 +10,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "select.h"
+
 #if UINT_MAX < 0xFFFFFFFFu
 #error "int must have 32 bits: products of 16-bit samples are taken in it"
 #endif
@@ -88,7 +90,7 @@ static inline int16_t nnsp_second(uint32_t pair)
     return (int16_t)(pair >> 16);
 }
 
-#if defined(__ARM_FEATURE_DSP) && !defined(NNSP_PORTABLE)
+#if defined(NNSP_ARMV7EM) || defined(NNSP_MVE)
 #include "arithmetic_dsp.h"
 #else
 

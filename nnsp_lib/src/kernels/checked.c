@@ -2,6 +2,4 @@
 
 #ifdef NNSP_CHECKED
 nnsp_checked_counts nnsp_checked;
-#else
-typedef int nnsp_translation_unit_is_not_empty;
 #endif

@@ -64,7 +64,7 @@ static inline uint64_t nnsp_next_band(const nnsp_frontend_table *table, nnsp_mel
     return energy;
 }
 
-static inline void nnsp_mel_any(const nnsp_frontend_table *table, const int32_t *z, int16_t *features)
+static inline void nnsp_mel_generic(const nnsp_frontend_table *table, const int32_t *z, int16_t *features)
 {
     nnsp_mel_walk at = nnsp_first_band(table, z);
     for (unsigned j = 0; j < table->features; j++) {
@@ -72,10 +72,10 @@ static inline void nnsp_mel_any(const nnsp_frontend_table *table, const int32_t 
     }
 }
 
-static inline void nnsp_features_any(const nnsp_frontend_table *table, const int32_t *z, int16_t *features)
+static inline void nnsp_features_generic(const nnsp_frontend_table *table, const int32_t *z, int16_t *features)
 {
     if (table->feature_kind == NNSP_MEL) {
-        nnsp_mel_any(table, z, features);
+        nnsp_mel_generic(table, z, features);
         return;
     }
     for (unsigned k = 0; k < table->features; k++) {

@@ -1,6 +1,7 @@
 /*
- * The only architecture seam. portable/ defines every function here, and with it the truth. A target's own file of the
- * same name in <target>/ takes its place in the build, and is tested equal to the bit.
+ * The only architecture seam. portable/ is the reference implementation and defines every function
+ * here. A processor's folder replaces some of its files (select.h); what they define must match the
+ * reference bit for bit.
  *
  * Vectors that the network hands to a matrix are 4-byte aligned and lie in buffers of a multiple of NNSP_BLOCK_COLS; what is behind
  * the last element meets zero weights. Other vectors of int16 may lie on any even address and have any length.
@@ -12,6 +13,7 @@
 #include <stdint.h>
 
 #include "nnsp_table.h"
+#include "select.h"
 
 /* Elements of an activation buffer of n values: kernels may read up to the end of a block. */
 static inline size_t nnsp_padded(size_t n)
@@ -31,9 +33,9 @@ void nnsp_gates_s8_s16(const uint32_t *weights, unsigned shift, const int16_t *x
                        unsigned units, int16_t *y);
 
 /* The same in plain C for every layout of the weights: for kernels that do not take every shift. */
-void nnsp_matvec_any_s8_s16(const uint32_t *weights, unsigned shift, const int16_t *x, unsigned rows, unsigned cols,
+void nnsp_matvec_generic_s8_s16(const uint32_t *weights, unsigned shift, const int16_t *x, unsigned rows, unsigned cols,
                             int16_t *y);
-void nnsp_gates_any_s8_s16(const uint32_t *weights, unsigned shift, const int16_t *x, unsigned cols, const int16_t *h,
+void nnsp_gates_generic_s8_s16(const uint32_t *weights, unsigned shift, const int16_t *x, unsigned cols, const int16_t *h,
                            unsigned units, int16_t *y);
 
 /* One weight of a block: row 0..3, col 0..7. */

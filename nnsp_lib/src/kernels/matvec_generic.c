@@ -21,7 +21,7 @@ static int32_t multiplier(const uint32_t *words, unsigned row)
     return (int16_t)(words[row / 2] >> (row % 2 * 16));
 }
 
-void nnsp_matvec_any_s8_s16(const uint32_t *weights, unsigned shift, const int16_t *x, unsigned rows, unsigned cols, int16_t *y)
+void nnsp_matvec_generic_s8_s16(const uint32_t *weights, unsigned shift, const int16_t *x, unsigned rows, unsigned cols, int16_t *y)
 {
     for (unsigned r = 0; r < rows; r += NNSP_GROUP_ROWS) {
         int32_t sum[NNSP_GROUP_ROWS] = {0};
@@ -34,7 +34,7 @@ void nnsp_matvec_any_s8_s16(const uint32_t *weights, unsigned shift, const int16
     }
 }
 
-void nnsp_gates_any_s8_s16(const uint32_t *weights, unsigned shift, const int16_t *x, unsigned cols, const int16_t *h,
+void nnsp_gates_generic_s8_s16(const uint32_t *weights, unsigned shift, const int16_t *x, unsigned cols, const int16_t *h,
                            unsigned units, int16_t *y)
 {
     for (unsigned r = 0; r < 4 * units; r += NNSP_GROUP_ROWS) {

@@ -2,6 +2,10 @@
  * tanh and sigmoid, two values at a time: SSUB16 and SEL take two magnitudes at once and keep the signs in the GE flags to the end. A
  * compiler does not use them.
  */
+#include "../select.h"
+
+#ifdef NNSP_ARMV7EM
+
     .syntax unified
     .thumb
 
@@ -97,3 +101,5 @@
 
     activation nnsp_tanh_s16, tanh_pair, 1
     activation nnsp_sigmoid_s16, sigmoid_pair, 65538
+
+#endif

@@ -1,4 +1,8 @@
 /* Assembly for two segments a turn, whose ends change places in the registers, and two bins a word of weights. */
+#include "../select.h"
+
+#ifdef NNSP_ARMV7EM
+
     .syntax unified
     .thumb
 
@@ -70,3 +74,5 @@ nnsp_band_mask_s16:
     fill    r5
     pop     {r4-r12, pc}
     .size nnsp_band_mask_s16, . - nnsp_band_mask_s16
+
+#endif

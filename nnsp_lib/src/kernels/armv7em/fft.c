@@ -2,6 +2,8 @@
 #include "../kernels.h"
 #include "../transform.h"
 
+#ifdef NNSP_ARMV7EM
+
 /* A stage whose distances are beyond the reach of an immediate offset: the last of the longest transforms. */
 static void far_stage(int32_t *z, unsigned q, const int32_t *w)
 {
@@ -35,3 +37,5 @@ void nnsp_fft_s32(int32_t *z, unsigned log2n, const int32_t *twiddle)
     }
     nnsp_fft_stages(z, log2n, twiddle);
 }
+
+#endif

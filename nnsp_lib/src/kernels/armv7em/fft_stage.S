@@ -2,6 +2,10 @@
  * Stages for a distance q of a butterfly's points that is known here: two pointers, a count and eleven words of data are
  * all that a Cortex-M4 has, so every address must be an immediate offset; compilers spill.
  */
+#include "../select.h"
+
+#ifdef NNSP_ARMV7EM
+
     .syntax unified
     .thumb
 
@@ -123,3 +127,5 @@
     blo     1b
     pop     {r4-r11, pc}
     .size nnsp_fft_quads, . - nnsp_fft_quads
+
+#endif

@@ -1,6 +1,10 @@
 /*
  * Assembly for the 64-bit sum of two products in two registers, and for SSAT, USAT and SMLATB, none of which a compiler finds here.
  */
+#include "../select.h"
+
+#ifdef NNSP_ARMV7EM
+
     .syntax unified
     .thumb
 
@@ -67,3 +71,5 @@ nnsp_lstm_update_s16:
 2:
     pop     {r4-r11, pc}
     .size nnsp_lstm_update_s16, . - nnsp_lstm_update_s16
+
+#endif

@@ -2,6 +2,10 @@
  * Assembly, because a gain is one MLA that leaves it in the upper half, where SMULWT takes it: 2^16 (floor + (mask (2^15 - floor) >> 15)) and
  * a lower half that does not matter. The negative imaginary part of the difference is had by the other of SMMLAR and SMMLSR.
  */
+#include "../select.h"
+
+#ifdef NNSP_ARMV7EM
+
     .syntax unified
     .thumb
 
@@ -54,3 +58,5 @@ nnsp_masked_split:
     bls     1b
     pop     {r4-r11, pc}
     .size nnsp_masked_split, . - nnsp_masked_split
+
+#endif

@@ -5,11 +5,9 @@
  * In every loop: r0 weights, r1 activations, r2-r5 weights and r6-r7 activations of four columns;
  * rows 0, 1: r8:r9 = sum of the pairs, r10 = sum of row 0; rows 2, 3: r11:r12 and lr.
  */
-#include "nnsp_layout.h"
+#include "../select.h"
 
-#ifndef NNSP_ROW_PAIRS
-#error "this file is for a processor with the DSP extension and without MVE, and not for NNSP_PORTABLE"
-#endif
+#ifdef NNSP_ARMV7EM
 
     .syntax unified
     .thumb
@@ -139,7 +137,7 @@
     .thumb_func
 nnsp_matvec_s8_s16:
     cmp     r1, #17
-    blo.w   nnsp_matvec_any_s8_s16
+    blo.w   nnsp_matvec_generic_s8_s16
     push    {r4-r11, lr}
     sub     sp, #28
     ldrd    r6, r4, [sp, #64] /* cols, y */
@@ -229,7 +227,7 @@ matvec_done:
     .thumb_func
 nnsp_gates_s8_s16:
     cmp     r1, #17
-    blo.w   nnsp_gates_any_s8_s16
+    blo.w   nnsp_gates_generic_s8_s16
     push    {r4-r11, lr}
     sub     sp, #56
     mov     r5, r3
@@ -302,3 +300,5 @@ gates_done:
     add     sp, #56
     pop     {r4-r11, pc}
     .size nnsp_gates_s8_s16, . - nnsp_gates_s8_s16
+
+#endif

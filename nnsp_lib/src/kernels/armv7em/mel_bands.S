@@ -2,6 +2,10 @@
  * Assembly, because two sums of 64 bits, a power and its shift take all registers: compilers spill. A band is had from the rising side's sum by
  * adding (2^15 - weight) power for every bin of its falling side; meanwhile weight * power adds to the next band's.
  */
+#include "../select.h"
+
+#ifdef NNSP_ARMV7EM
+
     .syntax unified
     .thumb
 
@@ -108,3 +112,5 @@ nnsp_mel_bands:
     rsb     r5, r5, #16
     b       4b
     .size nnsp_mel_bands, . - nnsp_mel_bands
+
+#endif

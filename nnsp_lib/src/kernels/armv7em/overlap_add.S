@@ -1,4 +1,8 @@
 /* Assembly for its chains of loads: compilers put SMLAWB between them, and each load takes two cycles. */
+#include "../select.h"
+
+#ifdef NNSP_ARMV7EM
+
     .syntax unified
     .thumb
 
@@ -91,3 +95,5 @@ nnsp_overlap_add_s32:
 10:
     pop     {r4-r11, pc}
     .size nnsp_overlap_add_s32, . - nnsp_overlap_add_s32
+
+#endif

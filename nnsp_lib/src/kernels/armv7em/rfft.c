@@ -4,6 +4,8 @@
 #include "masked_split.h"
 #include "../transform.h"
 
+#ifdef NNSP_ARMV7EM
+
 /* Windowed samples 2k and 2k + 1. */
 static inline void windowed(const int16_t *x, const int16_t *window, unsigned shift, unsigned k, int32_t z[2])
 {
@@ -83,3 +85,5 @@ void nnsp_irfft_s32(int32_t *z, const int16_t *mask, unsigned floor, unsigned sh
     nnsp_bit_reverse_s32(z, log2n);
     nnsp_fft_s32(z, log2n, twiddle);
 }
+
+#endif

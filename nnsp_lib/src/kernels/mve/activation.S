@@ -2,9 +2,9 @@
  * tanh and sigmoid with Helium: eight at a time, the table read by gather loads. Assembly, because compilers do not write tail-predicated
  * loops (DLSTP, LETP), in which no lane behind the last element is read or written.
  */
-#ifndef __ARM_FEATURE_MVE
-#error "this file is for a processor with MVE"
-#endif
+#include "../select.h"
+
+#ifdef NNSP_MVE
 
     .syntax unified
     .thumb
@@ -88,3 +88,5 @@ nnsp_sigmoid_s16:
     pop     {r7, pc}
     .ltorg
     .size   nnsp_sigmoid_s16, . - nnsp_sigmoid_s16
+
+#endif

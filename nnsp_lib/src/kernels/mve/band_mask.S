@@ -1,7 +1,7 @@
 /* Eight bins of a segment at a time: VQDMULH of weights and step is (step * rising) >> 15. */
-#ifndef __ARM_FEATURE_MVE
-#error "this file is for a processor with MVE"
-#endif
+#include "../select.h"
+
+#ifdef NNSP_MVE
 
     .syntax unified
     .thumb
@@ -53,3 +53,5 @@ nnsp_band_mask_s16:
     fill    r5, r6
     pop     {r4-r12, pc}
     .size   nnsp_band_mask_s16, . - nnsp_band_mask_s16
+
+#endif

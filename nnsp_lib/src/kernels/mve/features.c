@@ -1,8 +1,10 @@
 /* The sums of a band one bin at a time, the logarithms of four bands together. */
-#include <arm_mve.h>
-
 #include "../kernels.h"
 #include "../lookup.h"
+
+#ifdef NNSP_MVE
+
+#include <arm_mve.h>
 
 #define FEATURE_FRAC 12
 
@@ -111,3 +113,5 @@ void nnsp_features_s16(const nnsp_frontend_table *table, const int32_t *z, int16
         features_of(&of, table->mean + first, table->gain + first, features + first, count);
     }
 }
+
+#endif

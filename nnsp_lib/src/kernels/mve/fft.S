@@ -4,9 +4,9 @@
  *
  * VRMULH.S32 is the rounding of nnsp_mulhr32.
  */
-#ifndef __ARM_FEATURE_MVE
-#error "this file is for a processor with MVE"
-#endif
+#include "../select.h"
+
+#ifdef NNSP_MVE
 
     .syntax unified
     .thumb
@@ -235,3 +235,5 @@ stages:
     vpop    {d8-d15}
     pop     {r3-r11, pc}
     .size   nnsp_fft_s32, . - nnsp_fft_s32
+
+#endif

@@ -1,9 +1,9 @@
 /*
  * The LSTM update with Helium. Assembly for its tail-predicated loops, as in activation.S.
  */
-#ifndef __ARM_FEATURE_MVE
-#error "this file is for a processor with MVE"
-#endif
+#include "../select.h"
+
+#ifdef NNSP_MVE
 
     .syntax unified
     .thumb
@@ -59,3 +59,5 @@ nnsp_lstm_update_s16:
 2:  vpop    {d8-d9}
     pop     {r4-r8, pc}
     .size   nnsp_lstm_update_s16, . - nnsp_lstm_update_s16
+
+#endif

@@ -9,11 +9,9 @@
  * Requantised are four rows as one vector: VMULH of sum and multiplier * 2^16 is floor(sum * multiplier / 2^16), and as a shift of
  * 17 and more leaves the half that it adds above those 16 bits, VRSHL by the rest rounds exactly. Smaller shifts go to plain C.
  */
-#include "nnsp_layout.h"
+#include "../select.h"
 
-#ifndef __ARM_FEATURE_MVE
-#error "this file is for a processor with MVE"
-#endif
+#ifdef NNSP_MVE
 
     .syntax unified
     .thumb
@@ -125,7 +123,7 @@
 nnsp_matvec_s8_s16:
     cmp     r1, #LEAST_SHIFT
     bhs     1f
-    b       nnsp_matvec_any_s8_s16
+    b       nnsp_matvec_generic_s8_s16
 1:  push    {r4-r11, lr}
     sub     sp, #28
     ldr     r4, [sp, #64] /* cols */
@@ -210,7 +208,7 @@ matvec_return:
 nnsp_gates_s8_s16:
     cmp     r1, #LEAST_SHIFT
     bhs     1f
-    b       nnsp_gates_any_s8_s16
+    b       nnsp_gates_generic_s8_s16
 1:  push    {r4-r11, lr}
     vpush   {d8-d13}
     sub     sp, #44
@@ -273,3 +271,5 @@ gates_return:
     vpop    {d8-d13}
     pop     {r4-r11, pc}
     .size   nnsp_gates_s8_s16, . - nnsp_gates_s8_s16
+
+#endif

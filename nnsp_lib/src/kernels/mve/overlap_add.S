@@ -1,7 +1,7 @@
 /* Overlap-add with Helium. Assembly for its tail-predicated loops, as in activation.S. */
-#ifndef __ARM_FEATURE_MVE
-#error "this file is for a processor with MVE"
-#endif
+#include "../select.h"
+
+#ifdef NNSP_MVE
 
     .syntax unified
     .thumb
@@ -70,3 +70,5 @@ nnsp_overlap_add_s32:
     letp    lr, 1b
 2:  pop     {r4-r10, pc}
     .size   nnsp_overlap_add_s32, . - nnsp_overlap_add_s32
+
+#endif

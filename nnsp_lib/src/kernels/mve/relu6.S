@@ -1,9 +1,9 @@
 /*
  * relu6 with Helium. Assembly for its tail-predicated loops, as in activation.S.
  */
-#ifndef __ARM_FEATURE_MVE
-#error "this file is for a processor with MVE"
-#endif
+#include "../select.h"
+
+#ifdef NNSP_MVE
 
     .syntax unified
     .thumb
@@ -26,3 +26,5 @@ nnsp_relu6_s16:
     letp    lr, 1b
 2:  pop     {r7, pc}
     .size   nnsp_relu6_s16, . - nnsp_relu6_s16
+
+#endif

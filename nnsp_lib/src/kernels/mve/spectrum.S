@@ -2,9 +2,9 @@
  * Around the transforms, with Helium: bit reversal by VBRSR and scatter stores, bins and their mirrors by VLD2 and gather loads.
  * Assembly for its tail-predicated loops, and because compilers copy what VLD2, VST2 and VLD4 need in neighbouring registers.
  */
-#ifndef __ARM_FEATURE_MVE
-#error "this file is for a processor with MVE"
-#endif
+#include "../select.h"
+
+#ifdef NNSP_MVE
 
     .syntax unified
     .thumb
@@ -275,3 +275,5 @@
 2:  vpop    {d8-d13}
     pop     {r4-r9, pc}
     .size   nnsp_mask_s32, . - nnsp_mask_s32
+
+#endif

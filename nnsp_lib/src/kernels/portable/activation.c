@@ -2,6 +2,8 @@
 
 #include "../kernels.h"
 
+#ifndef NNSP_OWN_ACTIVATION
+
 void nnsp_tanh_s16(int16_t *x, unsigned n)
 {
     for (unsigned i = 0; i < n; i++) {
@@ -18,3 +20,5 @@ void nnsp_sigmoid_s16(int16_t *x, unsigned n)
         x[i] = (int16_t)(y > INT16_MAX ? INT16_MAX : y);
     }
 }
+
+#endif

@@ -1,5 +1,7 @@
 #include "../kernels.h"
 
+#ifndef NNSP_OWN_BAND_MASK
+
 void nnsp_band_mask_s16(const int16_t *band, unsigned count, const uint16_t *edge, const int16_t *rising, int16_t *mask,
                         unsigned bins)
 {
@@ -17,3 +19,5 @@ void nnsp_band_mask_s16(const int16_t *band, unsigned count, const uint16_t *edg
         mask[k] = band[count - 1];
     }
 }
+
+#endif

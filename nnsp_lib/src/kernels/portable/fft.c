@@ -1,6 +1,8 @@
 #include "../kernels.h"
 #include "../transform.h"
 
+#ifndef NNSP_OWN_FFT
+
 void nnsp_fft_s32(int32_t *z, unsigned log2n, const int32_t *twiddle)
 {
     const unsigned n = 1u << log2n;
@@ -20,3 +22,5 @@ void nnsp_fft_s32(int32_t *z, unsigned log2n, const int32_t *twiddle)
         }
     }
 }
+
+#endif

@@ -2,6 +2,8 @@
 #include "../arithmetic.h"
 #include "../kernels.h"
 
+#ifndef NNSP_OWN_LSTM_UPDATE
+
 void nnsp_lstm_update_s16(const int16_t *gates, unsigned n, int32_t *c, int16_t *h)
 {
     const int16_t *i = gates, *f = i + n, *g = f + n, *o = g + n;
@@ -12,3 +14,5 @@ void nnsp_lstm_update_s16(const int16_t *gates, unsigned n, int32_t *c, int16_t 
         h[k] = (int16_t)((o[k] * t + (1 << 14)) >> 15);
     }
 }
+
+#endif

@@ -1,6 +1,8 @@
 #include "../arithmetic.h"
 #include "../kernels.h"
 
+#ifndef NNSP_OWN_OVERLAP_ADD
+
 /* Two windowed samples on top of what is there. */
 static inline void overlapped(const int32_t *sum, const int32_t *z, const int16_t *window, int32_t both[2])
 {
@@ -35,3 +37,5 @@ void nnsp_overlap_add_s32(int32_t *sum, const int32_t *z, const int16_t *window,
         *rest++ = 0;
     }
 }
+
+#endif

@@ -1,5 +1,7 @@
 #include "../kernels.h"
 
+#ifndef NNSP_OWN_RELU6
+
 void nnsp_relu6_s16(int16_t *x, unsigned n)
 {
     const int16_t six = 6 << 12;
@@ -7,3 +9,5 @@ void nnsp_relu6_s16(int16_t *x, unsigned n)
         x[i] = x[i] < 0 ? 0 : x[i] > six ? six : x[i];
     }
 }
+
+#endif

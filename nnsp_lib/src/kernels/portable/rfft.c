@@ -1,6 +1,8 @@
 #include "../kernels.h"
 #include "../transform.h"
 
+#ifndef NNSP_OWN_RFFT
+
 void nnsp_rfft_s32(const int16_t *x, const int16_t *window, unsigned size, unsigned shift, int32_t *z, unsigned log2n,
                    const int32_t *twiddle)
 {
@@ -16,3 +18,5 @@ void nnsp_irfft_s32(int32_t *z, const int16_t *mask, unsigned floor, unsigned sh
     nnsp_bit_reverse_s32(z, log2n);
     nnsp_fft_s32(z, log2n, twiddle);
 }
+
+#endif

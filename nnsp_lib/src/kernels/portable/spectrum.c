@@ -1,6 +1,8 @@
 #include "../kernels.h"
 #include "../transform.h"
 
+#ifndef NNSP_OWN_SPECTRUM
+
 void nnsp_window_s16(const int16_t *x, const int16_t *window, unsigned size, unsigned shift, int32_t *z, unsigned log2n)
 {
     unsigned k = 0;
@@ -96,3 +98,5 @@ void nnsp_mask_s32(int32_t *z, const int16_t *mask, unsigned bins, unsigned floo
         z[1] = nnsp_narrow32(((int64_t)z[1] * gain) >> shift);
     }
 }
+
+#endif
