@@ -13,7 +13,7 @@ typedef struct nnsp_net {
     const nnsp_network *network;
     uint8_t *state;     /* histories of conv1d, h and c of LSTM, layer after layer */
     int16_t *buffer[2]; /* activations between layers */
-    int16_t *gates;     /* gates of the LSTM at work */
+    int16_t *scratch;   /* what the layer at work does not keep */
 } nnsp_net;
 
 /*

@@ -51,7 +51,7 @@ nnsp_status nnsp_enhancer_init(nnsp_enhancer *enhancer, const nnsp_model *model,
     const nnsp_layer *first = model->network->layers, *last = last_layer(model);
     const size_t outputs = masks_bands(model) && model->frontend->feature_kind == NNSP_MEL ? model->frontend->features : bins_of(model);
     if (first->inputs != model->frontend->features || first->in_frac != 12 || last->units != outputs ||
-        last->kind == NNSP_LSTM || last->activation != NNSP_SIGMOID || model->network->clip_frames != 0) {
+        last->activation != NNSP_SIGMOID || model->network->clip_frames != 0) {
         return NNSP_ERR_SHAPE;
     }
     enhancer->state_bytes = nnsp_enhancer_state_bytes(model);

@@ -302,7 +302,7 @@ def test_tables_of_another_version_do_not_compile(tmp_path: Path) -> None:
 def test_network_must_fit_the_front_end() -> None:
     fixed = build_model(FrontEnd()).frontend
     for layers, neurons, sentence in [
-        ((Layer("fc", 257, "sigmoid"),), 40, "input_neurons 40, but --feat_type=mel gives 72 features"),
+        ((Layer("fc", 257, "sigmoid"),), 40, "input_neurons 40, but `feat_type=mel` gives 72 features"),
         (
             (Layer("fc", 100, "sigmoid"),),
             72,
