@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * An enhancer on a Cortex-M and nothing else: no operating system, no vendor's code, no C library but memcpy and its kin.
- * Samples come from in.raw and go to out.raw of the computer that emulates or debugs the processor, by semihosting: on a board
- * of yours, a microphone and what listens take the place of read_hop and write_hop.
+ * An enhancer on a Cortex-M and nothing else: no operating system, no vendor's code, and of the C
+ * library only memcpy, memmove and memset. By semihosting, samples come from in.raw and go to
+ * out.raw on the computer that emulates or debugs the processor. On a board of yours, a microphone
+ * takes the place of read_hop.
  */
 #include "def_nn3_se.h"
 #include "nnsp.h"
@@ -79,7 +80,8 @@ static void say_checksum(uint32_t crc)
 
 int main(void)
 {
-    const uint32_t in = open_file("in.raw", 6, READ_BINARY), out = open_file("out.raw", 7, WRITE_BINARY);
+    const uint32_t in = open_file("in.raw", 6, READ_BINARY),
+                   out = open_file("out.raw", 7, WRITE_BINARY);
     uint32_t crc = ~0u;
     int16_t hop[NN3_SE_HOP];
     if (nnsp_enhancer_init(&enhancer, &nn3_se, state, sizeof state) != NNSP_OK) {
@@ -101,17 +103,16 @@ extern uint32_t bss_begin[], bss_end[], stack_top[];
 void reset(void);
 void start(void);
 
-/* FPU and Helium on before any C: a compiler may use their registers anywhere, to clear memory for one. */
+/* FPU and Helium on before any C: a compiler may use their registers to clear memory. */
 __attribute__((naked)) void reset(void)
 {
 #ifdef __ARM_FP
-    __asm volatile(
-        "ldr r0, =0xE000ED88\n" /* CPACR */
-        "ldr r1, [r0]\n"
-        "orr r1, r1, #0xF00000\n"
-        "str r1, [r0]\n"
-        "dsb\n"
-        "isb\n");
+    __asm volatile("ldr r0, =0xE000ED88\n" /* CPACR */
+                   "ldr r1, [r0]\n"
+                   "orr r1, r1, #0xF00000\n"
+                   "str r1, [r0]\n"
+                   "dsb\n"
+                   "isb\n");
 #endif
     __asm volatile("b start\n");
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Take the noise out of a recording: 16-bit mono at 16 kHz in and out, the output in time with the input. */
+/* Take the noise out of a wav; the output lies in time with the input. */
 #include <stdio.h>
 #include <string.h>
 
@@ -15,7 +15,7 @@
 static uint64_t state[(NN3_SE_STATE_BYTES + 7) / 8];
 static nnsp_enhancer enhancer;
 
-/* The header to write, sizes still 0. Its format is the one that is read, too: PCM, 1 channel, 16000 Hz, 16 bits. */
+/* The header to write, sizes still 0. Its format is the one to read, too: PCM, mono, 16000 Hz. */
 static uint8_t header[] =
     "RIFF\0\0\0\0WAVEfmt \x10\0\0\0\1\0\1\0\x80\x3e\0\0\0\x7d\0\0\2\0\x10\0data\0\0\0\0";
 
@@ -33,7 +33,8 @@ static void set_number(uint8_t *at, uint32_t value)
 
 static int refuse(const char *path, const char *what)
 {
-    fprintf(stderr, "enhance_wav: %s: %s; expected a wav of 16-bit mono samples at 16000 Hz\n", path, what);
+    fprintf(stderr, "enhance_wav: %s: %s; expected a wav of 16-bit mono samples at 16000 Hz\n",
+            path, what);
     return 0;
 }
 
@@ -42,7 +43,8 @@ static int32_t find_samples(FILE *wav, const char *path)
 {
     uint8_t chunk[12], format[16] = {0};
     char what[80];
-    if (fread(chunk, 12, 1, wav) != 1 || memcmp(chunk, "RIFF", 4) != 0 || memcmp(chunk + 8, "WAVE", 4) != 0) {
+    if (fread(chunk, 12, 1, wav) != 1 || memcmp(chunk, "RIFF", 4) != 0 ||
+        memcmp(chunk + 8, "WAVE", 4) != 0) {
         return refuse(path, "not a wav");
     }
     fseek(wav, 0, SEEK_END);
@@ -57,8 +59,9 @@ static int32_t find_samples(FILE *wav, const char *path)
         }
         if (memcmp(chunk, "data", 4) == 0) {
             if (memcmp(format, header + FORMAT, 16) != 0) {
-                snprintf(what, sizeof what, "format %d, %d channels, %d bits, %lu Hz", format[0] | format[1] << 8,
-                         format[2] | format[3] << 8, format[14] | format[15] << 8, (unsigned long)number(format + 4));
+                snprintf(what, sizeof what, "format %d, %d channels, %d bits, %lu Hz",
+                         format[0] | format[1] << 8, format[2] | format[3] << 8,
+                         format[14] | format[15] << 8, (unsigned long)number(format + 4));
                 return refuse(path, what);
             }
             return bytes < 2 || bytes % 2 ? refuse(path, "no whole samples") : (int32_t)(bytes / 2);
@@ -68,7 +71,7 @@ static int32_t find_samples(FILE *wav, const char *path)
     return refuse(path, "no samples");
 }
 
-/* Enhance hop by hop. `at` is where the present hop of output stands in time: what comes before 0 is the delay. */
+/* Enhance hop by hop. `at` is when the hop of output begins: what lies before 0 is the delay. */
 static int enhance(FILE *in, FILE *out, int32_t samples)
 {
     set_number(header + 4, HEADER_BYTES - 8 + 2 * (uint32_t)samples);
@@ -78,7 +81,8 @@ static int enhance(FILE *in, FILE *out, int32_t samples)
     for (int32_t at = -DELAY; good && at < samples; at += HOP) {
         int16_t hop[HOP] = {0}; /* after the recording, silence pushes the last samples out */
         const size_t count = (size_t)(unread < HOP ? unread : HOP);
-        good = fread(hop, 2, count, in) == count && nnsp_enhancer_process(&enhancer, hop, hop) == NNSP_OK;
+        good = fread(hop, 2, count, in) == count &&
+               nnsp_enhancer_process(&enhancer, hop, hop) == NNSP_OK;
         unread -= (int32_t)count;
         const int32_t first = at < 0 ? -at : 0, last = samples - at < HOP ? samples - at : HOP;
         if (first < last) {

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Assemble the C library for a package manager: python assemble.py arduino|platformio|cmsis [--output=DIR]
+"""Assemble the C library for package managers.
 
-arduino and platformio make the folder DIR/nnsp, cmsis makes DIR/nnsp.nnsp.<version>.pack and its .pdsc. What is in
-them is what is in the tree: every file below nnsp_lib/include and nnsp_lib/src, and the sketch of examples/arduino
-with the table of its network.
+    python assemble.py arduino|platformio|cmsis [--output=DIR]
+
+arduino and platformio make the folder DIR/nnsp, cmsis makes DIR/nnsp.nnsp.<version>.pack and its .pdsc. They hold
+every file below nnsp_lib/include and nnsp_lib/src, and the sketch of examples/arduino with its network's table.
 """
 
 import argparse
@@ -47,7 +48,7 @@ def network(place):
 
 
 def folder_of_sources():
-    """What Arduino and PlatformIO have in common: src/ is searched for headers, so only the public ones lie there."""
+    """What Arduino and PlatformIO share. Both search src/ for headers: only the public ones lie there."""
     found = {"LICENSE": ROOT / "LICENSE"}
     found |= files(LIBRARY / "include", "src") | files(LIBRARY / "src", "src/internal")
     return found | files(ROOT / "examples/arduino", "examples") | network("examples/enhance")
@@ -98,8 +99,11 @@ def description(names):
         element.text = text
         return element
 
-    for tag, text in {"vendor": NAME, "name": NAME, "description": SENTENCE, "url": None, "license": "LICENSE"}.items():
-        add(package, tag, text)
+    add(package, "vendor", NAME)
+    add(package, "name", NAME)
+    add(package, "description", SENTENCE)
+    add(package, "url")
+    add(package, "license", "LICENSE")
     terms = add(add(package, "licenseSets"), "licenseSet", id="all", default="true", gating="false")
     add(terms, "license", name="LICENSE", title="nnsp", spdx=LICENSE)
     add(add(package, "releases"), "release", f"nnsp {VERSION}", version=VERSION)
@@ -143,7 +147,7 @@ def write_folder(found, manifest, output):
 
 
 def write_pack(output):
-    """Write the pack and, beside it, its description; return the pack. The same tree makes the same bytes."""
+    """Write the pack and its description beside it; return the pack. The same tree makes the same bytes."""
     found = {"LICENSE": ROOT / "LICENSE"} | network("models")
     found |= files(LIBRARY / "include", "include") | files(LIBRARY / "src", "src")
     stem, text = f"{NAME}.{NAME}", description(found)
@@ -161,7 +165,7 @@ def write_pack(output):
 def main():
     parser = argparse.ArgumentParser(description="Assemble the C library for a package manager.")
     parser.add_argument("kind", choices=("arduino", "platformio", "cmsis"))
-    parser.add_argument("--output", type=Path, help="where it goes; build/packages/<kind> by default", metavar="DIR")
+    parser.add_argument("--output", type=Path, metavar="DIR", help="default: build/packages/<kind>")
     args = parser.parse_args()
     output = args.output or ROOT / "build/packages" / args.kind
     if args.kind == "cmsis":

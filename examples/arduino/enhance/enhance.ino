@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * A microphone through the enhancer: the serial plotter shows the level before and after.
- * Choose the microphone in the next line: 0 is a tone in noise, which runs on any board; 1 PDM (Nano 33 BLE Sense, Nano RP2040
- * Connect, Nicla); 2 I2S, 32 bits, left channel (boards with the library I2S).
+ * Choose the microphone in the next line:
+ *   0  none: a tone in noise, which runs on any 32-bit board
+ *   1  PDM: Nano 33 BLE Sense, Nano RP2040 Connect, Nicla
+ *   2  I2S, 32 bits, left channel: boards whose core has the library I2S
  */
 #define MICROPHONE 0
 
@@ -103,7 +105,7 @@ void loop() {
   int16_t hop[HOP];
   read_hop(hop);
   const int before = level(hop);
-  nnsp_enhancer_process(&enhancer, hop, hop); // cannot fail after a good init; hop is now the speech
+  nnsp_enhancer_process(&enhancer, hop, hop); // cannot fail after a good init
   if (++hops % HOPS_PER_LINE == 0) {
     Serial.print("before:");
     Serial.print(before);

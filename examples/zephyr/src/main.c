@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Ten seconds through the enhancer on any board of Zephyr's: how far the noise goes down, and what a hop takes. */
+/* Ten seconds of noise through the enhancer: how far it goes down, and how long a hop takes. */
 #include <stdlib.h>
 
 #include <zephyr/kernel.h>
