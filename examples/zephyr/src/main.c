@@ -52,8 +52,9 @@ int main(void)
             cycles += k_cycle_get_32() - start;
             after = level(hop);
         }
-        printk("second %d: level %d, enhanced %d, %u us of %d a hop\n", second, before, after,
-               k_cyc_to_us_floor32(cycles / HOPS_PER_SECOND), 1000000 / HOPS_PER_SECOND);
+        const unsigned us = k_cyc_to_us_floor32(cycles / HOPS_PER_SECOND);
+        printk("second %d: level %d, enhanced %d, %u us of %d a hop\n", second, before, after, us,
+               1000000 / HOPS_PER_SECOND);
     }
     return 0;
 }
