@@ -1,4 +1,7 @@
-/* Nothing but a Cortex-M and the library: raw int16 from in.raw through the shipped model to out.raw, by semihosting. */
+/*
+ * Nothing but a Cortex-M and the library: raw int16 from in.raw through the shipped model to
+ * out.raw, by semihosting.
+ */
 #include "def_nn3_se.h"
 #include "nnsp.h"
 
@@ -47,17 +50,19 @@ static uint32_t move(uint32_t operation, uint32_t file, int16_t *hop)
     return host(operation, block);
 }
 
-/* No C before the FPU is on: a compiler may clear memory with the registers of the FPU, or of Helium. */
+/*
+ * No C before the FPU is on: a compiler may clear memory with the registers of the FPU, or of
+ * Helium.
+ */
 __attribute__((naked)) void reset(void)
 {
 #ifdef __ARM_FP
-    __asm volatile(
-        "ldr r0, =0xE000ED88\n" /* CPACR */
-        "ldr r1, [r0]\n"
-        "orr r1, r1, #0xF00000\n"
-        "str r1, [r0]\n"
-        "dsb\n"
-        "isb\n");
+    __asm volatile("ldr r0, =0xE000ED88\n" /* CPACR */
+                   "ldr r1, [r0]\n"
+                   "orr r1, r1, #0xF00000\n"
+                   "str r1, [r0]\n"
+                   "dsb\n"
+                   "isb\n");
 #endif
     __asm volatile("b start\n");
 }
@@ -67,14 +72,16 @@ void start(void)
     for (uint32_t *at = bss_begin; at < bss_end; at++) {
         *at = 0;
     }
-    const uint32_t in = open_file("in.raw", 6, OPEN_READ_BINARY), out = open_file("out.raw", 7, OPEN_WRITE_BINARY);
+    const uint32_t in = open_file("in.raw", 6, OPEN_READ_BINARY),
+                   out = open_file("out.raw", 7, OPEN_WRITE_BINARY);
     const nnsp_status status = nnsp_enhancer_init(&enhancer, &nn3_se, state, sizeof state);
     int16_t hop[NN3_SE_HOP];
     if (status != NNSP_OK) {
         leave(2);
     }
     while (move(SYS_READ, in, hop) == 0) {
-        if (nnsp_enhancer_process(&enhancer, hop, hop) != NNSP_OK || move(SYS_WRITE, out, hop) != 0) {
+        if (nnsp_enhancer_process(&enhancer, hop, hop) != NNSP_OK ||
+            move(SYS_WRITE, out, hop) != 0) {
             leave(3);
         }
     }
