@@ -34,7 +34,8 @@ nnsp_weight_groups nnsp_conv1d_weights(const nnsp_layer *layer)
     return (nnsp_weight_groups){layer->units, nnsp_padded(columns(layer)), NNSP_ROWS_WORDS};
 }
 
-nnsp_status nnsp_conv1d_step(const nnsp_layer *layer, void *state, const int16_t *in, int16_t *out, int16_t *scratch)
+nnsp_status nnsp_conv1d_step(const nnsp_layer *layer, void *state, const int16_t *in, int16_t *out,
+                             int16_t *scratch)
 {
     (void)scratch;
     uint32_t *phase = state;
@@ -48,7 +49,8 @@ nnsp_status nnsp_conv1d_step(const nnsp_layer *layer, void *state, const int16_t
     if (now != 0) {
         return NNSP_NO_OUTPUT;
     }
-    nnsp_matvec_s8_s16(layer->weights, layer->shift, frames, layer->units, (unsigned)columns(layer), out);
+    nnsp_matvec_s8_s16(layer->weights, layer->shift, frames, layer->units, (unsigned)columns(layer),
+                       out);
     nnsp_activate(layer, out);
     return NNSP_OK;
 }

@@ -26,7 +26,8 @@ nnsp_weight_groups nnsp_fc_weights(const nnsp_layer *layer)
     return (nnsp_weight_groups){layer->units, nnsp_padded(layer->inputs), NNSP_ROWS_WORDS};
 }
 
-nnsp_status nnsp_fc_step(const nnsp_layer *layer, void *state, const int16_t *in, int16_t *out, int16_t *scratch)
+nnsp_status nnsp_fc_step(const nnsp_layer *layer, void *state, const int16_t *in, int16_t *out,
+                         int16_t *scratch)
 {
     (void)state;
     (void)scratch;

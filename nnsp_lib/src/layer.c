@@ -3,7 +3,9 @@
 #include "crc32.h"
 #include "kernels/kernels.h"
 
-/* Calls by name instead of by pointer: the compiler's call graph stays whole, and bounds the stack. */
+/*
+ * Calls by name instead of by pointer: the compiler's call graph stays whole, and bounds the stack.
+ */
 #define IS_VALID(number, name) \
     case number: \
         return nnsp_##name##_is_valid(layer, last, ended);
@@ -22,9 +24,11 @@
 
 int nnsp_layer_is_valid(const nnsp_layer *layer, int last, int ended)
 {
-    if (layer->weights == NULL || layer->inputs == 0 || layer->units == 0 || layer->units > UINT16_MAX / 4 ||
-        layer->kernel_size == 0 || layer->strides == 0 || layer->shift < 1 || layer->shift > 46 || layer->in_frac > 15 ||
-        (uint32_t)layer->kernel_size * layer->inputs > UINT16_MAX || !nnsp_activation_is_valid(layer)) {
+    if (layer->weights == NULL || layer->inputs == 0 || layer->units == 0 ||
+        layer->units > UINT16_MAX / 4 || layer->kernel_size == 0 || layer->strides == 0 ||
+        layer->shift < 1 || layer->shift > 46 || layer->in_frac > 15 ||
+        (uint32_t)layer->kernel_size * layer->inputs > UINT16_MAX ||
+        !nnsp_activation_is_valid(layer)) {
         return 0;
     }
     switch (layer->kind) {
@@ -59,8 +63,9 @@ static nnsp_weight_groups weights(const nnsp_layer *layer)
 
 uint32_t nnsp_layer_checksum(uint32_t crc, const nnsp_layer *layer)
 {
-    const uint16_t head[10] = {layer->kind,   layer->activation, layer->in_frac,     layer->out_frac, layer->shift,
-                               layer->inputs, layer->units,      layer->kernel_size, layer->strides,  layer->returns_last};
+    const uint16_t head[10] = {
+        layer->kind,   layer->activation, layer->in_frac,     layer->out_frac, layer->shift,
+        layer->inputs, layer->units,      layer->kernel_size, layer->strides,  layer->returns_last};
     const nnsp_weight_groups groups = weights(layer);
     const uint32_t *at = layer->weights;
     crc = nnsp_crc32(crc, head, sizeof head);
@@ -78,7 +83,8 @@ uint32_t nnsp_layer_checksum(uint32_t crc, const nnsp_layer *layer)
     return crc;
 }
 
-nnsp_status nnsp_layer_step(const nnsp_layer *layer, void *state, const int16_t *in, int16_t *out, int16_t *scratch)
+nnsp_status nnsp_layer_step(const nnsp_layer *layer, void *state, const int16_t *in, int16_t *out,
+                            int16_t *scratch)
 {
     switch (layer->kind) {
         NNSP_LAYERS(STEP)

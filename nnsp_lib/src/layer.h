@@ -1,7 +1,7 @@
 /*
- * One layer: its entry in the tables, its state, its weights, one step in time. A kind of layer is a
- * file that defines the functions of NNSP_LAYER_FUNCTIONS, and a row of NNSP_LAYERS; all others know
- * it through nnsp_layer_* alone.
+ * One layer: its entry in the tables, its state, its weights, one step in time. A kind of layer is
+ * a file that defines the functions of NNSP_LAYER_FUNCTIONS, and a row of NNSP_LAYERS; all others
+ * know it through nnsp_layer_* alone.
  */
 #ifndef NNSP_LAYER_H
 #define NNSP_LAYER_H
@@ -26,8 +26,8 @@ typedef struct nnsp_weight_groups {
 
 /*
  * Check an entry of the tables; the other functions take layers that have passed. last: no layer
- * follows; ended: a layer before it returns the end of a clip alone. Returns 1, or 0 where a size, a
- * format or the activation is out of range.
+ * follows; ended: a layer before it returns the end of a clip alone. Returns 1, or 0 where a size,
+ * a format or the activation is out of range.
  */
 int nnsp_layer_is_valid(const nnsp_layer *layer, int last, int ended);
 
@@ -42,13 +42,15 @@ uint32_t nnsp_layer_checksum(uint32_t crc, const nnsp_layer *layer);
 
 /*
  * Take one frame. in and out are padded and do not overlap; scratch: nnsp_layer_scratch_bytes().
- * in NULL, for a layer with returns_last: there is no frame; return the output of the last one again.
- * Returns NNSP_OK, or NNSP_NO_OUTPUT where strides skip the frame.
+ * in NULL, for a layer with returns_last: there is no frame; return the output of the last one
+ * again. Returns NNSP_OK, or NNSP_NO_OUTPUT where strides skip the frame.
  */
 nnsp_status nnsp_layer_step(const nnsp_layer *layer, void *state, const int16_t *in, int16_t *out,
                             int16_t *scratch);
 
-/* What layers share: whether out_frac is the format of the activation, and the activation of units. */
+/*
+ * What layers share: whether out_frac is the format of the activation, and the activation of units.
+ */
 int nnsp_activation_is_valid(const nnsp_layer *layer);
 void nnsp_activate(const nnsp_layer *layer, int16_t *x);
 

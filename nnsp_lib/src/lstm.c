@@ -1,4 +1,6 @@
-/* An LSTM. State: c Q23 [padded units] int32, then h Q15 [padded units]. Scratch: the four gates. */
+/*
+ * An LSTM. State: c Q23 [padded units] int32, then h Q15 [padded units]. Scratch: the four gates.
+ */
 #include <string.h>
 
 #include "kernels/kernels.h"
@@ -23,11 +25,13 @@ size_t nnsp_lstm_scratch_bytes(const nnsp_layer *layer)
 
 nnsp_weight_groups nnsp_lstm_weights(const nnsp_layer *layer)
 {
-    return (nnsp_weight_groups){(size_t)4 * layer->units, nnsp_padded(layer->inputs) + nnsp_padded(layer->units),
+    return (nnsp_weight_groups){(size_t)4 * layer->units,
+                                nnsp_padded(layer->inputs) + nnsp_padded(layer->units),
                                 NNSP_GATES_WORDS};
 }
 
-nnsp_status nnsp_lstm_step(const nnsp_layer *layer, void *state, const int16_t *in, int16_t *out, int16_t *scratch)
+nnsp_status nnsp_lstm_step(const nnsp_layer *layer, void *state, const int16_t *in, int16_t *out,
+                           int16_t *scratch)
 {
     const unsigned n = layer->units;
     int32_t *c = state;

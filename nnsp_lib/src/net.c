@@ -112,14 +112,16 @@ nnsp_status nnsp_net_step(nnsp_net *net, const int16_t *in, int16_t *out)
         const int16_t *x = skipped ? NULL : net->buffer[i % 2];
         /* The last frame of a clip has an output, even where strides skip it. */
         if (!skipped || layer->returns_last) {
-            skipped = nnsp_layer_step(layer, state, x, net->buffer[1 - i % 2], net->scratch) == NNSP_NO_OUTPUT;
+            skipped = nnsp_layer_step(layer, state, x, net->buffer[1 - i % 2], net->scratch) ==
+                      NNSP_NO_OUTPUT;
         }
         if ((skipped || layer->returns_last) && !ends) {
             return NNSP_NO_OUTPUT;
         }
         state += nnsp_layer_state_bytes(layer);
     }
-    memcpy(out, net->buffer[network->layer_count % 2], network->layers[network->layer_count - 1u].units * sizeof *out);
+    memcpy(out, net->buffer[network->layer_count % 2],
+           network->layers[network->layer_count - 1u].units * sizeof *out);
     if (ends) {
         nnsp_net_reset(net);
     }

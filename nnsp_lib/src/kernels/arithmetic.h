@@ -1,7 +1,8 @@
 /*
- * The rounding rules, each in one place (docs/numerics.md; their twins are in py_tools/nnsp/arithmetic.py).
- * Right shifts of negative numbers are arithmetic, as on every compiler that we build with.
- * Built with NNSP_CHECKED, every result that does not fit is counted instead of passing unseen.
+ * The rounding rules, each in one place (docs/numerics.md; their twins are in
+ * py_tools/nnsp/arithmetic.py). Right shifts of negative numbers are arithmetic, as on every
+ * compiler that we build with. Built with NNSP_CHECKED, every result that does not fit is counted
+ * instead of passing unseen.
  */
 #ifndef NNSP_ARITHMETIC_H
 #define NNSP_ARITHMETIC_H
@@ -168,7 +169,10 @@ static inline unsigned nnsp_reverse_bits(unsigned k, unsigned bits)
 
 #endif
 
-/* y = x * w / 2 of complex x and w = Q31: each partial product is rounded on its own, so that order does not matter. */
+/*
+ * y = x * w / 2 of complex x and w = Q31: each partial product is rounded on its own, so that order
+ * does not matter.
+ */
 static inline void nnsp_rotate32(const int32_t x[2], const int32_t w[2], int32_t y[2])
 {
     y[0] = nnsp_sub_mulhr32(nnsp_mulhr32(x[0], w[0]), x[1], w[1]);

@@ -15,7 +15,8 @@ static inline int32_t nnsp_level(uint64_t energy)
 
 static inline int16_t nnsp_feature(uint64_t energy, int32_t mean, int32_t gain)
 {
-    const int64_t product = (int64_t)(nnsp_level(energy) - mean) * gain; /* < 2^50: the tables bound mean and gain */
+    /* < 2^50: the tables bound mean and gain */
+    const int64_t product = (int64_t)(nnsp_level(energy) - mean) * gain;
     return nnsp_narrow16((int32_t)(product >> (31 - NNSP_FEATURE_FRAC)), 1);
 }
 
@@ -30,7 +31,8 @@ static inline uint64_t nnsp_first_rising(const nnsp_frontend_table *table, const
 {
     uint64_t rising = 0;
     for (unsigned k = table->band_edge[0]; k < table->band_edge[1]; k++) {
-        rising = nnsp_add_product_u64(rising, nnsp_power(z + 2 * k, table->power_shift), (uint16_t)table->rising[k]);
+        rising = nnsp_add_product_u64(rising, nnsp_power(z + 2 * k, table->power_shift),
+                                      (uint16_t)table->rising[k]);
     }
     return rising;
 }
@@ -46,15 +48,20 @@ typedef struct nnsp_mel_walk {
 static inline nnsp_mel_walk nnsp_first_band(const nnsp_frontend_table *table, const int32_t *z)
 {
     const unsigned first = table->band_edge[1];
-    return (nnsp_mel_walk){z + 2 * first, table->rising + first, table->band_edge + 2, nnsp_first_rising(table, z)};
+    return (nnsp_mel_walk){z + 2 * first, table->rising + first, table->band_edge + 2,
+                           nnsp_first_rising(table, z)};
 }
 
-/* Energy, Q15: a bin shares its power between the band it rises in and the band before, where it falls by as much. */
+/*
+ * Energy, Q15: a bin shares its power between the band it rises in and the band before, where it
+ * falls by as much.
+ */
 static inline uint64_t nnsp_next_band(const nnsp_frontend_table *table, nnsp_mel_walk *at)
 {
     const unsigned shift = table->power_shift;
     uint64_t whole = 0, part = 0;
-    for (const int16_t *end = table->rising + *at->edge++; at->weight < end; at->weight++, at->z += 2) {
+    for (const int16_t *end = table->rising + *at->edge++; at->weight < end;
+         at->weight++, at->z += 2) {
         const uint64_t power = nnsp_power(at->z, shift);
         whole += power;
         part = nnsp_add_product_u64(part, power, (uint16_t)*at->weight);
@@ -64,7 +71,8 @@ static inline uint64_t nnsp_next_band(const nnsp_frontend_table *table, nnsp_mel
     return energy;
 }
 
-static inline void nnsp_mel_generic(const nnsp_frontend_table *table, const int32_t *z, int16_t *features)
+static inline void nnsp_mel_generic(const nnsp_frontend_table *table, const int32_t *z,
+                                    int16_t *features)
 {
     nnsp_mel_walk at = nnsp_first_band(table, z);
     for (unsigned j = 0; j < table->features; j++) {
@@ -72,18 +80,23 @@ static inline void nnsp_mel_generic(const nnsp_frontend_table *table, const int3
     }
 }
 
-static inline void nnsp_features_generic(const nnsp_frontend_table *table, const int32_t *z, int16_t *features)
+static inline void nnsp_features_generic(const nnsp_frontend_table *table, const int32_t *z,
+                                         int16_t *features)
 {
     if (table->feature_kind == NNSP_MEL) {
         nnsp_mel_generic(table, z, features);
         return;
     }
     for (unsigned k = 0; k < table->features; k++) {
-        features[k] = nnsp_feature(nnsp_power(z + 2 * k, table->power_shift) << 15, table->mean[k], table->gain[k]);
+        features[k] = nnsp_feature(nnsp_power(z + 2 * k, table->power_shift) << 15, table->mean[k],
+                                   table->gain[k]);
     }
 }
 
-/* Cepstral coefficients of the mel bands' levels, on every target the same: tables whose kind is NNSP_MFCC. */
+/*
+ * Cepstral coefficients of the mel bands' levels, on every target the same: tables whose kind is
+ * NNSP_MFCC.
+ */
 void nnsp_mfcc_s16(const nnsp_frontend_table *table, const int32_t *z, int16_t *features);
 
 #endif

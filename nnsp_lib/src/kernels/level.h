@@ -10,7 +10,7 @@ static inline int32_t nnsp_level_u64(uint64_t x)
 {
     const uint32_t high = (uint32_t)(x >> 32), low = (uint32_t)x;
     unsigned zeros;
-    uint32_t part; /* behind the leading one, Q31 */
+    uint32_t part; /* after the leading one, Q31 */
     if (high != 0) {
         zeros = nnsp_leading_zeros32(high);
         part = high << zeros | (low >> 1) >> (31 - zeros);
@@ -20,7 +20,8 @@ static inline int32_t nnsp_level_u64(uint64_t x)
     }
     part &= 0x7FFFFFFFu;
     const int32_t *at = nnsp_log2_table + (part >> (31 - NNSP_LOG2_STEP_BITS));
-    const int32_t within = (int32_t)((part >> (15 - NNSP_LOG2_STEP_BITS)) & 0xFFFFu); /* Q16 of a step */
+    /* Q16 of a step */
+    const int32_t within = (int32_t)((part >> (15 - NNSP_LOG2_STEP_BITS)) & 0xFFFFu);
     return (int32_t)(63 - zeros) * 65536 + at[0] + (((at[1] - at[0]) * within + 0x8000) >> 16);
 }
 

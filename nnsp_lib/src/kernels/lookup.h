@@ -1,4 +1,4 @@
-/* Tables behind tanh, sigmoid, log2 and softmax; lookup.c is generated. */
+/* Tables for tanh, sigmoid, log2 and softmax; lookup.c is generated. */
 #ifndef NNSP_LOOKUP_H
 #define NNSP_LOOKUP_H
 
@@ -8,7 +8,10 @@
 #define NNSP_LOG2_STEP_BITS 6 /* 64 steps per octave */
 #define NNSP_EXP2_STEP_BITS 6 /* 64 steps per octave */
 
-/* Q16: tanh(k / 64), 0..8, in the lower half, the step to the next entry in the upper: one load gives both. */
+/*
+ * Q16: tanh(k / 64), 0..8, in the lower half, the step to the next entry in the upper: one load
+ * reads both.
+ */
 extern const uint32_t nnsp_tanh_table[513];
 
 /* Q16, log2(1 + k / 64) */

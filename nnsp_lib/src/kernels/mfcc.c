@@ -14,7 +14,10 @@ void nnsp_mfcc_s16(const nnsp_frontend_table *table, const int32_t *z, int16_t *
         for (unsigned j = 0; j < bands; j++) {
             sum += (int64_t)level[j] * dct[j];
         }
-        /* |sum| < 2^44 for NNSP_BANDS_MAX levels below 2^22, and the product < 2^57: the tables bound mean and gain. */
+        /*
+         * |sum| < 2^44 for NNSP_BANDS_MAX levels below 2^22, and the product < 2^57: the tables
+         * bound mean and gain.
+         */
         const int64_t product = (nnsp_round_shift(sum, 15) - table->mean[k]) * table->gain[k];
         features[k] = nnsp_saturate16(nnsp_round_shift(product, 32 - NNSP_FEATURE_FRAC));
     }

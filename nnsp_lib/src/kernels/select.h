@@ -37,7 +37,10 @@
 #endif
 
 #if defined(__ASSEMBLER__) && defined(__linux__)
-    .section .note.GNU-stack, "", %progbits /* or the linker makes the stack executable */
+/* Without this the linker makes the stack executable. */
+/* clang-format off */
+    .section .note.GNU-stack, "", %progbits
+/* clang-format on */
 #endif
 
 #endif

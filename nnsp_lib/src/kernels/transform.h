@@ -14,9 +14,11 @@ static inline void nnsp_butterfly2(int32_t *z, const int32_t a[2], const int32_t
     z[3] = im;
 }
 
-/* Four-point transform of a, c, b, d (the order that bit reversal leaves) into z at 0, q, 2q, 3q. */
-static inline void nnsp_butterfly4(int32_t *z, unsigned q, const int32_t a[2], const int32_t c[2], const int32_t b[2],
-                                   const int32_t d[2])
+/*
+ * Four-point transform of a, c, b, d (the order that bit reversal leaves) into z at 0, q, 2q, 3q.
+ */
+static inline void nnsp_butterfly4(int32_t *z, unsigned q, const int32_t a[2], const int32_t c[2],
+                                   const int32_t b[2], const int32_t d[2])
 {
     const int32_t s0[2] = {nnsp_add32(a[0], c[0]), nnsp_add32(a[1], c[1])};
     const int32_t s1[2] = {nnsp_sub32(a[0], c[0]), nnsp_sub32(a[1], c[1])};
@@ -64,7 +66,7 @@ static inline unsigned nnsp_first_distance(unsigned log2n)
     return log2n % 2 == 0 ? 4 : 2;
 }
 
-/* Twiddles of the split, behind those of the stages. */
+/* Twiddles of the split, after those of the stages. */
 static inline const int32_t *nnsp_split_twiddle(unsigned log2n, const int32_t *twiddle)
 {
     return twiddle + 2 * ((1u << log2n) - nnsp_first_distance(log2n));

@@ -1,6 +1,6 @@
 /*
- * tanh and sigmoid, two values at a time: SSUB16 and SEL take two magnitudes at once and keep the signs in the GE flags to the end. A
- * compiler does not use them.
+ * tanh and sigmoid, two values at a time: SSUB16 and SEL take two magnitudes at once and keep the
+ * signs in the GE flags to the end. A compiler does not use them.
  */
 #include "../select.h"
 
@@ -12,8 +12,8 @@
     .equ STEP_BITS, 6 /* NNSP_TANH_STEP_BITS */
 
 /*
- * |tanh| in Q16 of both halves of r4, r8 and r9; GE says where the half is 0 or less. r1: table, r3: what is
- * added before a step's part is divided by 2^STEP_BITS, r12: 0. Spoils r5-r7.
+ * |tanh| in Q16 of both halves of r4, r8 and r9; GE says where the half is 0 or less. r1: table,
+ * r3: what is added before a step's part is divided by 2^STEP_BITS, r12: 0. Spoils r5-r7.
  */
 .macro magnitudes
     ssub16  r5, r12, r4
@@ -41,7 +41,10 @@
     sel     r4, r9, r8
 .endm
 
-/* r4 = (65538 +- tanh) / 4, for sigmoid(x) = (1 + tanh(x / 2)) / 2; r3 holds the 65538, too. lr: 2 * 65538 */
+/*
+ * r4 = (65538 +- tanh) / 4, for sigmoid(x) = (1 + tanh(x / 2)) / 2; r3 holds the 65538, too. lr: 2
+ * * 65538
+ */
 .macro sigmoid_pair
     magnitudes
     lsls    r5, r4, #16

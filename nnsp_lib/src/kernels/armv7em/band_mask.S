@@ -1,4 +1,7 @@
-/* Assembly for two segments a turn, whose ends change places in the registers, and two bins a word of weights. */
+/*
+ * Assembly for two segments a turn, whose ends change places in the registers, and two bins a word
+ * of weights.
+ */
 #include "../select.h"
 
 #ifdef NNSP_ARMV7EM
@@ -6,7 +9,10 @@
     .syntax unified
     .thumb
 
-/* Bins of the segment from \e0 to \e1, which is loaded, on the way from mask \m0 to \m1, which is loaded too. */
+/*
+ * Bins of the segment from \e0 to \e1, which is loaded, on the way from mask \m0 to \m1, which is
+ * loaded too.
+ */
 .macro segment m0, m1, e0, e1
     ldrsh   \m1, [r0], #2
     ldrh    \e1, [r2], #2
@@ -39,7 +45,10 @@
     bhi     8b
 .endm
 
-/* void nnsp_band_mask_s16(band, count, edge, rising, mask, bins); r4: mask, r5 and r6: two bands, r7 and r8: two edges */
+/*
+ * void nnsp_band_mask_s16(band, count, edge, rising, mask, bins); r4: mask, r5 and r6: two bands,
+ * r7 and r8: two edges
+ */
     .section .text.nnsp_band_mask_s16, "ax", %progbits
     .align 2
     .global nnsp_band_mask_s16

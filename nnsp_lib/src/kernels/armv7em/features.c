@@ -11,8 +11,9 @@ void nnsp_features_s16(const nnsp_frontend_table *table, const int32_t *z, int16
         return;
     }
     const uint16_t *edge = table->band_edge + 1;
-    nnsp_mel_bands(z + 2 * *edge, table->rising + *edge, nnsp_first_rising(table, z), table->mean, table->gain, features, table->rising,
-                   edge + 1, edge + 1 + table->features, table->power_shift);
+    nnsp_mel_bands(z + 2 * *edge, table->rising + *edge, nnsp_first_rising(table, z), table->mean,
+                   table->gain, features, table->rising, edge + 1, edge + 1 + table->features,
+                   table->power_shift);
 }
 
 #endif

@@ -1,6 +1,7 @@
 /*
- * Stages for a distance q of a butterfly's points that is known here: two pointers, a count and eleven words of data are
- * all that a Cortex-M4 has, so every address must be an immediate offset; compilers spill.
+ * Stages for a distance q of a butterfly's points that is known here: two pointers, a count and
+ * eleven words of data are all that a Cortex-M4 has, so every address must be an immediate offset;
+ * compilers spill.
  */
 #include "../select.h"
 
@@ -27,8 +28,9 @@
 .endm
 
 /*
- * void nnsp_fft_stage_<q>(int32_t *z, unsigned n, const int32_t *w): one radix-4 stage over n points.
- * r0: point j of a butterfly's first quarter, from q - 1 down to 0; r1: its twiddles; r2: j + 1. Frame: the end of the points.
+ * void nnsp_fft_stage_<q>(int32_t *z, unsigned n, const int32_t *w): one radix-4 stage over n
+ * points. r0: point j of a butterfly's first quarter, from q - 1 down to 0; r1: its twiddles; r2: j
+ * + 1. Frame: the end of the points.
  */
 .macro stage q
     function nnsp_fft_stage_\q

@@ -6,8 +6,8 @@
 
 typedef void nnsp_fft_stage(int32_t *z, unsigned n, const int32_t *w);
 
-nnsp_fft_stage nnsp_fft_stage_2, nnsp_fft_stage_4, nnsp_fft_stage_8, nnsp_fft_stage_16, nnsp_fft_stage_32,
-    nnsp_fft_stage_64, nnsp_fft_stage_128;
+nnsp_fft_stage nnsp_fft_stage_2, nnsp_fft_stage_4, nnsp_fft_stage_8, nnsp_fft_stage_16,
+    nnsp_fft_stage_32, nnsp_fft_stage_64, nnsp_fft_stage_128;
 
 /* The first stage where log2(n) is even: four points each, no twiddles. */
 void nnsp_fft_quads(int32_t *z, unsigned n);

@@ -1,5 +1,6 @@
 /*
- * Assembly for the 64-bit sum of two products in two registers, and for SSAT, USAT and SMLATB, none of which a compiler finds here.
+ * Assembly for the 64-bit sum of two products in two registers, and for SSAT, USAT and SMLATB, none
+ * of which a compiler finds here.
  */
 #include "../select.h"
 
@@ -10,7 +11,10 @@
 
     .equ STEP_BITS, 6 /* NNSP_TANH_STEP_BITS */
 
-/* void nnsp_lstm_update_s16(const int16_t *gates, unsigned n, int32_t *c, int16_t *h); r0: i, r4: from i to f, r5: from i to o */
+/*
+ * void nnsp_lstm_update_s16(const int16_t *gates, unsigned n, int32_t *c, int16_t *h); r0: i, r4:
+ * from i to f, r5: from i to o
+ */
     .section .text.nnsp_lstm_update_s16, "ax", %progbits
     .align 2
     .global nnsp_lstm_update_s16

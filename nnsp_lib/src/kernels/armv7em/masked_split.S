@@ -1,6 +1,7 @@
 /*
- * Assembly, because a gain is one MLA that leaves it in the upper half, where SMULWT takes it: 2^16 (floor + (mask (2^15 - floor) >> 15)) and
- * a lower half that does not matter. The negative imaginary part of the difference is had by the other of SMMLAR and SMMLSR.
+ * Assembly, because a gain is one MLA that leaves it in the upper half, where SMULWT takes it: 2^16
+ * (floor + (mask (2^15 - floor) >> 15)) and a lower half that does not matter. The negative
+ * imaginary part of the difference comes from the other of SMMLAR and SMMLSR.
  */
 #include "../select.h"
 
@@ -9,7 +10,10 @@
     .syntax unified
     .thumb
 
-/* void nnsp_masked_split(a, b, mask_a, mask_b, w, floor); r4: w, r5: 2^16 floor, r6: 2 (2^15 - floor) */
+/*
+ * void nnsp_masked_split(a, b, mask_a, mask_b, w, floor); r4: w, r5: 2^16 floor, r6: 2 (2^15 -
+ * floor)
+ */
     .section .text.nnsp_masked_split, "ax", %progbits
     .align 2
     .global nnsp_masked_split

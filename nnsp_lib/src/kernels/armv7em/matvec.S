@@ -1,6 +1,7 @@
 /*
- * int8 weights times int16 activations in row pairs (docs/kernels.md). Assembly, because the sums, pointers and operands of four
- * rows fill all fourteen registers, which no compiler keeps without spilling.
+ * int8 weights times int16 activations in row pairs (docs/kernels.md). Assembly, because the sums,
+ * pointers and operands of four rows fill all fourteen registers, which no compiler keeps without
+ * spilling.
  *
  * In every loop: r0 weights, r1 activations, r2-r5 weights and r6-r7 activations of four columns;
  * rows 0, 1: r8:r9 = sum of the pairs, r10 = sum of row 0; rows 2, 3: r11:r12 and lr.
@@ -24,7 +25,9 @@
     smlad   lr, \other, \x, lr
 .endm
 
-/* Four columns; the pointers move on, and in the last two loads, so that no address waits for them. */
+/*
+ * Four columns; the pointers move on, and in the last two loads, so that no address waits for them.
+ */
 .macro half_block on_x, on_weights
     ldr     r7, [r1, #4]
     ldr     r3, [r0, #4]
@@ -37,8 +40,8 @@
 .endm
 
 /*
- * The first block of a group starts the sums. 2 * 32639 * 32768 < 2^31: no SMUAD overflows. Its first half is loaded by
- * LDM: one cycle more, four instructions fewer.
+ * The first block of a group starts the sums. 2 * 32639 * 32768 < 2^31: no SMUAD overflows. Its
+ * first half is loaded by LDM: one cycle more, four instructions fewer.
  */
 .macro first_block
     ldm     r0!, {r2-r5}
@@ -68,7 +71,10 @@
     half_block 16, 32
 .endm
 
-/* The other blocks, entered at an address in the frame: the first pass may be shorter. NE says that passes follow. */
+/*
+ * The other blocks, entered at an address in the frame: the first pass may be shorter. NE says that
+ * passes follow.
+ */
 .macro passes name
 \name\()_begin:
     .rept PASS_BLOCKS
@@ -87,8 +93,8 @@
 .endm
 
 /*
- * Frame words from \at: the vector in r2, where its first pass is entered, its value when the last begins. Sets \more in r1
- * for passes behind the first. r6: columns; spoils r2, r6-r9.
+ * Frame words from \at: the vector in r2, where its first pass is entered, its value when the last
+ * begins. Sets \more in r1 for passes after the first. r6: columns; spoils r2, r6-r9.
  */
 .macro plan name, at, more
     str     r2, [sp, #\at]
@@ -114,7 +120,10 @@
     str     r8, [sp, #\at + 4]
 .endm
 
-/* shift - 16, its rounding and the rows' addresses \y, \y + rows (r3), to the first four frame words. Spoils r3, r6. */
+/*
+ * shift - 16, its rounding and the rows' addresses \y, \y + rows (r3), to the first four frame
+ * words. Spoils r3, r6.
+ */
 .macro outputs y
     sub     r1, r1, #16
     sub     r6, r1, #1
@@ -127,7 +136,7 @@
     strd    \y, r3, [sp, #8]
 .endm
 
-    .equ MORE, 256 /* beside shift - 16, out of the way of ASR, which takes a register's lowest byte */
+    .equ MORE, 256 /* beside shift - 16; ASR takes a register's lowest byte alone */
     .equ MORE_H, 512
 
     .section .text.nnsp_matvec_s8_s16, "ax", %progbits
@@ -193,8 +202,8 @@ matvec_done:
     .size nnsp_matvec_s8_s16, . - nnsp_matvec_s8_s16
 
 /*
- * One gate. acc * m + rec * n has 48 bits: its upper 32 are those of the two products and the carry of their lower halves.
- * r2: shift - 16, r3: rounding, r6: two multipliers, r7: two recurrent ones.
+ * One gate. acc * m + rec * n has 48 bits: its upper 32 are those of the two products and the carry
+ * of their lower halves. r2: shift - 16, r3: rounding, r6: two multipliers, r7: two recurrent ones.
  */
 .macro gate acc, rec, half
     smulb\half  r12, \acc, r6

@@ -1,6 +1,7 @@
 /*
- * Assembly, because two sums of 64 bits, a power and its shift take all registers: compilers spill. A band is had from the rising side's sum by
- * adding (2^15 - weight) power for every bin of its falling side; meanwhile weight * power adds to the next band's.
+ * Assembly, because two sums of 64 bits, a power and its shift take all registers: compilers spill.
+ * A band is made from the rising side's sum by adding (2^15 - weight) power for every bin of its
+ * falling side; meanwhile weight * power adds to the next band's.
  */
 #include "../select.h"
 
@@ -9,7 +10,7 @@
     .syntax unified
     .thumb
 
-/* Arguments on the stack, behind nine registers; the first three move on. */
+/* Arguments on the stack, after nine registers; the first three move on. */
 #define MEAN 36
 #define GAIN 40
 #define FEATURES 44
@@ -20,7 +21,8 @@
 
 /*
  * void nnsp_mel_bands(z, weight, rising, mean, gain, features, weights, edge, edge_end, shift)
- * r0: z, r1: weight, r2: end of the weights, r3: shift, r4: 32 - shift, r9 and r10: this band, r11 and r12: the next, lr: edge
+ * r0: z, r1: weight, r2: end of the weights, r3: shift, r4: 32 - shift, r9 and r10: this band, r11
+ * and r12: the next, lr: edge
  */
     .section .text.nnsp_mel_bands, "ax", %progbits
     .align 2

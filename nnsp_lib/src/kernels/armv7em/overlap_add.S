@@ -1,4 +1,7 @@
-/* Assembly for its chains of loads: compilers put SMLAWB between them, and each load takes two cycles. */
+/*
+ * Assembly for its chains of loads: compilers put SMLAWB between them, and each load takes two
+ * cycles.
+ */
 #include "../select.h"
 
 #ifdef NNSP_ARMV7EM
@@ -24,7 +27,10 @@
     ssat    \x, #16, \x, asr #1
 .endm
 
-/* void nnsp_overlap_add_s32(sum, z, window, size, hop, shift, out); r9: rest, r10: hop, r11: out, lr: count */
+/*
+ * void nnsp_overlap_add_s32(sum, z, window, size, hop, shift, out); r9: rest, r10: hop, r11: out,
+ * lr: count
+ */
     .section .text.nnsp_overlap_add_s32, "ax", %progbits
     .align 2
     .global nnsp_overlap_add_s32

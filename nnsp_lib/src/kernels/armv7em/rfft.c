@@ -1,13 +1,17 @@
-/* Two passes over memory fewer than the functions that these are made of elsewhere: a Cortex-M4 pays for each word. */
-#include "fft_stage.h"
+/*
+ * Two passes over memory fewer than the functions that these are made of elsewhere: a Cortex-M4
+ * pays for each word.
+ */
 #include "../kernels.h"
-#include "masked_split.h"
 #include "../transform.h"
+#include "fft_stage.h"
+#include "masked_split.h"
 
 #ifdef NNSP_ARMV7EM
 
 /* Windowed samples 2k and 2k + 1. */
-static inline void windowed(const int16_t *x, const int16_t *window, unsigned shift, unsigned k, int32_t z[2])
+static inline void windowed(const int16_t *x, const int16_t *window, unsigned shift, unsigned k,
+                            int32_t z[2])
 {
     const uint32_t pair = nnsp_pair(x + 2 * k), w = nnsp_pair(window + 2 * k);
     z[0] = (nnsp_first(pair) * nnsp_first(w)) >> shift;
@@ -15,10 +19,12 @@ static inline void windowed(const int16_t *x, const int16_t *window, unsigned sh
 }
 
 /*
- * Window, bit reversal and first stage of n = 2^log2n points, log2n even. Bit reversal puts points k, k + n/2, k + n/4, k +
- * 3n/4 side by side. At most the last of the four may be behind the window.
+ * Window, bit reversal and first stage of n = 2^log2n points, log2n even. Bit reversal puts points
+ * k, k + n/2, k + n/4, k + 3n/4 side by side. At most the last of the four may be after the
+ * window.
  */
-static void window_quads(const int16_t *x, const int16_t *window, unsigned size, unsigned shift, int32_t *z, unsigned log2n)
+static void window_quads(const int16_t *x, const int16_t *window, unsigned size, unsigned shift,
+                         int32_t *z, unsigned log2n)
 {
     const unsigned quarter = 1u << (log2n - 2), last = size / 2 - 3 * quarter;
     int32_t a[2], b[2], c[2], d[2];
@@ -40,8 +46,8 @@ static void window_quads(const int16_t *x, const int16_t *window, unsigned size,
     }
 }
 
-void nnsp_rfft_s32(const int16_t *x, const int16_t *window, unsigned size, unsigned shift, int32_t *z, unsigned log2n,
-                   const int32_t *twiddle)
+void nnsp_rfft_s32(const int16_t *x, const int16_t *window, unsigned size, unsigned shift,
+                   int32_t *z, unsigned log2n, const int32_t *twiddle)
 {
     if (log2n % 2 == 0 && size / 2 >= 3u << (log2n - 2)) {
         window_quads(x, window, size, shift, z, log2n);
@@ -62,7 +68,8 @@ static inline void masked(const int32_t *z, int32_t mask, int32_t floor, int32_t
 }
 
 /* nnsp_mask_s32 with a shift of 16, and nnsp_split_inverse_s32. */
-static void masked_split(int32_t *z, const int16_t *mask, int32_t floor, unsigned n, const int32_t *w)
+static void masked_split(int32_t *z, const int16_t *mask, int32_t floor, unsigned n,
+                         const int32_t *w)
 {
     int32_t x[2], y[2];
     masked(z, mask[0], floor, x);
@@ -72,7 +79,8 @@ static void masked_split(int32_t *z, const int16_t *mask, int32_t floor, unsigne
     nnsp_masked_split(z + 2, z + 2 * n - 2, mask + 1, mask + n - 1, w + 2, floor);
 }
 
-void nnsp_irfft_s32(int32_t *z, const int16_t *mask, unsigned floor, unsigned shift, unsigned log2n, const int32_t *twiddle)
+void nnsp_irfft_s32(int32_t *z, const int16_t *mask, unsigned floor, unsigned shift, unsigned log2n,
+                    const int32_t *twiddle)
 {
     const unsigned n = 1u << log2n;
     const int32_t *w = nnsp_split_twiddle(log2n, twiddle);

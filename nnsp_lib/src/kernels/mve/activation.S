@@ -1,6 +1,7 @@
 /*
- * tanh and sigmoid with Helium: eight at a time, the table read by gather loads. Assembly, because compilers do not write tail-predicated
- * loops (DLSTP, LETP), in which no lane behind the last element is read or written.
+ * tanh and sigmoid with Helium: eight at a time, the table read by gather loads. Assembly, because
+ * compilers do not write tail-predicated loops (DLSTP, LETP), in which no lane after the last
+ * element is read or written.
  */
 #include "../select.h"
 
@@ -21,8 +22,9 @@
 .endm
 
 /*
- * q1 = |tanh| in Q16 of the inputs q0, Q12: low + ((step * part + half) >> STEP_BITS), unsigned; |-32768| is 32768. Low and step are two
- * halfwords of an entry. As no step is above 1024, step * part + half < 2^16.
+ * q1 = |tanh| in Q16 of the inputs q0, Q12: low + ((step * part + half) >> STEP_BITS), unsigned;
+ * |-32768| is 32768. Low and step are two halfwords of an entry. As no step is above 1024, step *
+ * part + half < 2^16.
  */
 .macro magnitude
     vabs.s16 q2, q0
@@ -36,7 +38,10 @@
     vadd.i16 q1, q1, q2
 .endm
 
-/* void nnsp_tanh_s16(int16_t *x, unsigned n): (magnitude + 1) >> 1, at most 32767, with the sign of x. */
+/*
+ * void nnsp_tanh_s16(int16_t *x, unsigned n): (magnitude + 1) >> 1, at most 32767, with the sign of
+ * x.
+ */
     .section .text.nnsp_tanh_s16, "ax", %progbits
     .balign 4
     .global nnsp_tanh_s16
@@ -59,8 +64,9 @@ nnsp_tanh_s16:
     .size   nnsp_tanh_s16, . - nnsp_tanh_s16
 
 /*
- * void nnsp_sigmoid_s16(int16_t *x, unsigned n): sigmoid(x) = (1 + tanh(x / 2)) / 2, and x / 2 in Q12 is the same integer as x in Q11.
- * (65536 + t + 2) >> 2 = 16384 + ((t + 2) >> 2), at most 32767, and of a negative x 16384 - ((t + 1) >> 2).
+ * void nnsp_sigmoid_s16(int16_t *x, unsigned n): sigmoid(x) = (1 + tanh(x / 2)) / 2, and x / 2 in
+ * Q12 is the same integer as x in Q11. (65536 + t + 2) >> 2 = 16384 + ((t + 2) >> 2), at most
+ * 32767, and of a negative x 16384 - ((t + 1) >> 2).
  */
     .section .text.nnsp_sigmoid_s16, "ax", %progbits
     .balign 4

@@ -16,7 +16,10 @@
 2:
 .endm
 
-/* void nnsp_band_mask_s16(band, count, edge, rising, mask, bins); r4: mask, r5, r9: two bands, r6, r10: two edges */
+/*
+ * void nnsp_band_mask_s16(band, count, edge, rising, mask, bins); r4: mask, r5, r9: two bands, r6,
+ * r10: two edges
+ */
     .section .text.nnsp_band_mask_s16, "ax", %progbits
     .balign 4
     .global nnsp_band_mask_s16

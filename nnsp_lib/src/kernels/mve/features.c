@@ -8,7 +8,10 @@
 
 #define FEATURE_FRAC 12
 
-/* A band on its way to its logarithm: energy / 2^octave is in [1, 2), and fraction what is behind the one, Q32. */
+/*
+ * A band on its way to its logarithm: energy / 2^octave is in [1, 2), and fraction what is after
+ * the one, Q32.
+ */
 typedef struct bands {
     uint32_t fraction[4];
     int32_t octave[4];
@@ -24,15 +27,18 @@ static inline void normalise(uint64_t energy, bands *of, unsigned i)
 }
 
 /*
- * Up to four features, as nnsp_level_u64 and portable/features.c make them. The last product, below 2^50 as the tables bound mean and
- * gain, is taken as upper and lower half. Intrinsics, because compilers make no vectors of table look-ups.
+ * Up to four features, as nnsp_level_u64 and portable/features.c make them. The last product, below
+ * 2^50 as the tables bound mean and gain, is taken as upper and lower half. Intrinsics, because
+ * compilers make no vectors of table look-ups.
  */
-static void features_of(const bands *of, const int32_t *mean, const int32_t *gain, int16_t *features, unsigned count)
+static void features_of(const bands *of, const int32_t *mean, const int32_t *gain,
+                        int16_t *features, unsigned count)
 {
     const mve_pred16_t lanes = vctp32q(count);
     const uint32x4_t fraction = vldrwq_u32(of->fraction);
     const uint32x4_t k = vshrq_n_u32(fraction, 32 - NNSP_LOG2_STEP_BITS);
-    const int32x4_t within = vreinterpretq_s32_u32(vshrq_n_u32(vshlq_n_u32(fraction, NNSP_LOG2_STEP_BITS), 16));
+    const int32x4_t within =
+        vreinterpretq_s32_u32(vshrq_n_u32(vshlq_n_u32(fraction, NNSP_LOG2_STEP_BITS), 16));
     const int32x4_t low = vldrwq_gather_shifted_offset_s32(nnsp_log2_table, k);
     const int32x4_t next = vldrwq_gather_shifted_offset_s32(nnsp_log2_table + 1, k);
     const int32x4_t step = vrshrq_n_s32(vmulq_s32(vsubq_s32(next, low), within), 16);
@@ -55,8 +61,9 @@ typedef struct bins {
 } bins;
 
 /*
- * Start the sums again and add `count` bins. One at a time, because each power has 64 bits before its shift, and MVE shifts those in the
- * other registers only; assembly, because the compiler moves the halves of sums and powers around.
+ * Start the sums again and add `count` bins. One at a time, because each power has 64 bits before
+ * its shift, and MVE shifts those in the other registers only; assembly, because the compiler moves
+ * the halves of sums and powers around.
  */
 static inline bins sum_bins(bins at, unsigned count, unsigned shift)
 {
@@ -76,8 +83,8 @@ static inline bins sum_bins(bins at, unsigned count, unsigned shift)
           "mla %R[part], %R[power], %[re], %R[part]\n"
           "le lr, 1b\n"
           "2:"
-          : [z] "+r"(at.z), [weight] "+r"(at.weight), [whole] "+r"(at.whole), [part] "+r"(at.part), [power] "=&r"(power),
-            [re] "=&r"(re), [im] "=&r"(im)
+          : [z] "+r"(at.z), [weight] "+r"(at.weight), [whole] "+r"(at.whole), [part] "+r"(at.part),
+            [power] "=&r"(power), [re] "=&r"(re), [im] "=&r"(im)
           : [count] "r"(count), [left] "r"(-(int32_t)shift)
           : "lr", "cc", "memory");
     return at;
@@ -100,7 +107,10 @@ void nnsp_features_s16(const nnsp_frontend_table *table, const int32_t *z, int16
         const unsigned left = table->features - first, count = left < 4 ? left : 4;
         for (unsigned i = 0; i < count; i++) {
             if (mel) {
-                /* A bin shares its power between the band it rises in and the band before, where it falls by as much. */
+                /*
+                 * A bin shares its power between the band it rises in and the band before, where it
+                 * falls by as much.
+                 */
                 const uint64_t rising = at.part;
                 at = sum_bins(at, (unsigned)(edge[1] - edge[0]), shift);
                 edge++;

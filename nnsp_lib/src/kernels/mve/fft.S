@@ -1,6 +1,7 @@
 /*
- * Complex transform with Helium, four radix-4 butterflies at a time. Assembly, because a butterfly takes all eight vector registers and
- * one more, and compilers spill many times that: they copy what VLD2 and VST2 need in neighbouring registers.
+ * Complex transform with Helium, four radix-4 butterflies at a time. Assembly, because a butterfly
+ * takes all eight vector registers and one more, and compilers spill many times that: they copy
+ * what VLD2 and VST2 need in neighbouring registers.
  *
  * VRMULH.S32 is the rounding of nnsp_mulhr32.
  */
@@ -11,7 +12,10 @@
     .syntax unified
     .thumb
 
-/* In the frame: s2's imaginary part; for the stage of two addresses, and twiddles of d, b and c (real, imaginary). */
+/*
+ * In the frame: s2's imaginary part; for the stage of two addresses, and twiddles of d, b and c
+ * (real, imaginary).
+ */
     .equ SPILLED, 0
     .equ ADDRESSES, 16
     .equ OF_B, 32
@@ -65,8 +69,10 @@
 .endm
 
 /*
- * r9, r10, r11, r12: where a, c, b, d are, and the results 0, 1, 2, 3 belong; r2, r3, r6: twiddles of b, c, d.
- *   s0 = a + c, s1 = a - c, s2 = b + d, s3 = b - d;  0: s0 + s2, 1: s1 - j s3, 2: s0 - s2, 3: s1 + j s3
+ * r9, r10, r11, r12: where a, c, b, d are, and the results 0, 1, 2, 3 belong; r2, r3, r6: twiddles
+ * of b, c, d.
+ *   s0 = a + c, s1 = a - c, s2 = b + d, s3 = b - d;
+ *   0: s0 + s2, 1: s1 - j s3, 2: s0 - s2, 3: s1 + j s3
  */
 .macro butterflies kind
     load_\kind q0, q1, r12, 3, q2
@@ -105,7 +111,7 @@
     store_\kind q6, q7, r11, 2, q4
 .endm
 
-/* \q: two 64-bit addresses, at \first - \before and \bytes behind. */
+/* \q: two 64-bit addresses, at \first - \before and \bytes after. */
 .macro two_addresses q, first, before, bytes
     vmov.i32 \q, #0
     sub     r12, \first, #\before
@@ -143,7 +149,10 @@ nnsp_fft_s32:
     vstrd.64 q0, [q3, #8]
     le      lr, 1b
 
-    /* Then radix 4 with q = 2: the points 0, 1 and 8, 9 are in the first slot of two butterflies each. */
+    /*
+     * Then radix 4 with q = 2: the points 0, 1 and 8, 9 are in the first slot of two butterflies
+     * each.
+     */
     mov     r8, #0
     vidup.u32 q0, r8, #1
     vmov.i32 q1, #1

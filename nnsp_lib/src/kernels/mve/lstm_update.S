@@ -11,9 +11,10 @@
 /*
  * void nnsp_lstm_update_s16(const int16_t *gates, unsigned n, int32_t *c, int16_t *h)
  *
- * c = saturate32((f c + i g 2^8 + 2^14) >> 15): with f c = 2^16 high + low, and i g 2^8 the same way, that is 2 * (sum of the upper
- * parts) and what the lower parts carry, 0..4. The one addition that can overflow saturates. VMUL gives a lower part in the upper
- * half of a lane, VHADD adds both without loss. h holds the input of tanh on the way.
+ * c = saturate32((f c + i g 2^8 + 2^14) >> 15): with f c = 2^16 high + low, and i g 2^8 the same
+ * way, that is 2 * (sum of the upper parts) and what the lower parts carry, 0..4. The one addition
+ * that can overflow saturates. VMUL puts a lower part in the upper half of a lane, VHADD adds both
+ * without loss. h holds the input of tanh on the way.
  */
     .section .text.nnsp_lstm_update_s16, "ax", %progbits
     .balign 4

@@ -1,13 +1,14 @@
 /*
- * int8 weights times int16 activations with Helium, eight rows at a time. Assembly, because the sums of eight rows take all eight even
- * registers that VMLADAVA can add to, LR too, so that no low-overhead loop is left: the loop is unrolled, and entered where its first
- * pass has to begin.
+ * int8 weights times int16 activations with Helium, eight rows at a time. Assembly, because the
+ * sums of eight rows take all eight even registers that VMLADAVA can add to, LR too, so that no
+ * low-overhead loop is left: the loop is unrolled, and entered where its first pass has to begin.
  *
  * In every loop: r5 activations; r1 weights of rows 0-3, r3 of rows 4-7, which are the next group;
  * r0, r2, r4, r6 and r8, r10, r12, lr the sums; r9 passes left; besides r7 y, r11 groups left.
  *
- * Requantised are four rows as one vector: VMULH of sum and multiplier * 2^16 is floor(sum * multiplier / 2^16), and as a shift of
- * 17 and more leaves the half that it adds above those 16 bits, VRSHL by the rest rounds exactly. Smaller shifts go to plain C.
+ * Requantised are four rows as one vector: VMULH of sum and multiplier * 2^16 is floor(sum *
+ * multiplier / 2^16), and as a shift of 17 and more leaves the half that it adds above those 16
+ * bits, VRSHL by the rest rounds exactly. Smaller shifts go to plain C.
  */
 #include "../select.h"
 
@@ -21,8 +22,9 @@
     .equ LEAST_SHIFT, 17
 
 /*
- * One block of eight activations times eight rows. \add is `a` to add to the sums, nothing to begin them. Loads and products
- * take turns, as the M55 executes the one while the other is still at work.
+ * One block of eight activations times eight rows. \add is `a` to add to the sums, nothing to begin
+ * them. Loads and products take turns, as the M55 executes the one while the other is still at
+ * work.
  */
 .macro eight_rows add
     vldrh.u16 q0, [r5], #16
@@ -100,7 +102,7 @@
     orr     \entry, \entry, #1
 .endm
 
-/* sums: of four rows; \weights behind their last block. r2: 16 - shift, r7: y. */
+/* sums: of four rows; \weights after their last block. r2: 16 - shift, r7: y. */
 .macro requantise sums, weights
     vldrw.u32 q3, [\weights], #16
     vadd.i32 \sums, \sums, q3
@@ -113,8 +115,8 @@
 .endm
 
 /*
- * void nnsp_matvec_s8_s16(const uint32_t *weights, unsigned shift, const int16_t *x, unsigned rows, unsigned cols, int16_t *y)
- * Frame: x, passes, bytes of a group, entry, 16 - shift, blocks, groups.
+ * void nnsp_matvec_s8_s16(const uint32_t *weights, unsigned shift, const int16_t *x, unsigned rows,
+ * unsigned cols, int16_t *y) Frame: x, passes, bytes of a group, entry, 16 - shift, blocks, groups.
  */
     .section .text.nnsp_matvec_s8_s16, "ax", %progbits
     .balign 4
@@ -172,9 +174,9 @@ matvec_return:
     .size   nnsp_matvec_s8_s16, . - nnsp_matvec_s8_s16
 
 /*
- * sums_x, sums_h: of four rows; \weights behind their last block. The sum of both products over 2^16 is that of their upper parts
- * and the carry of the lower; VMUL gives the lower 16 bits in the upper half of a lane, VHADD keeps the carry of their sum.
- * r2: 16 - shift, r7: y.
+ * sums_x, sums_h: of four rows; \weights after their last block. The sum of both products over
+ * 2^16 is that of their upper parts and the carry of the lower; VMUL puts the lower 16 bits in the
+ * upper half of a lane, VHADD keeps the carry of their sum. r2: 16 - shift, r7: y.
  */
 .macro requantise_gates sums_x, sums_h, weights
     vldrw.u32 q2, [\weights], #16
@@ -197,9 +199,11 @@ matvec_return:
 .endm
 
 /*
- * void nnsp_gates_s8_s16(const uint32_t *weights, unsigned shift, const int16_t *x, unsigned cols, const int16_t *h, unsigned units,
+ * void nnsp_gates_s8_s16(const uint32_t *weights, unsigned shift, const int16_t *x, unsigned cols,
+ * const int16_t *h, unsigned units,
  *                        int16_t *y)
- * Frame: x, passes, h, passes, bytes of a group, entry of x, entry of h, 16 - shift, blocks of x, of h, units.
+ * Frame: x, passes, h, passes, bytes of a group, entry of x, entry of h, 16 - shift, blocks of x,
+ * of h, units.
  */
     .section .text.nnsp_gates_s8_s16, "ax", %progbits
     .balign 4

@@ -7,7 +7,7 @@
     .thumb
 
 /*
- * Before n = \from: q3 = where z[n ^ 1] is, in words behind \z, an even one. q2: 0, 1, 2, 3.
+ * Before n = \from: q3 = where z[n ^ 1] is, in words after \z, an even one. q2: 0, 1, 2, 3.
  */
 .macro exchanged_from from
     bic     r3, \from, #1
@@ -30,7 +30,8 @@
 .endm
 
 /*
- * void nnsp_overlap_add_s32(int32_t *sum, const int32_t *z, const int16_t *window, unsigned size, unsigned hop, unsigned shift,
+ * void nnsp_overlap_add_s32(int32_t *sum, const int32_t *z, const int16_t *window, unsigned size,
+ * unsigned hop, unsigned shift,
  *                           int16_t *out)
  */
     .section .text.nnsp_overlap_add_s32, "ax", %progbits

@@ -1,6 +1,7 @@
 /*
- * Around the transforms, with Helium: bit reversal by VBRSR and scatter stores, bins and their mirrors by VLD2 and gather loads.
- * Assembly for its tail-predicated loops, and because compilers copy what VLD2, VST2 and VLD4 need in neighbouring registers.
+ * Around the transforms, with Helium: bit reversal by VBRSR and scatter stores, bins and their
+ * mirrors by VLD2 and gather loads. Assembly for its tail-predicated loops, and because compilers
+ * copy what VLD2, VST2 and VLD4 need in neighbouring registers.
  */
 #include "../select.h"
 
@@ -18,8 +19,9 @@
 .endm
 
 /*
- * void nnsp_window_s16(const int16_t *x, const int16_t *window, unsigned size, unsigned shift, int32_t *z, unsigned log2n)
- * Point k goes to the words 2 rev(k), which are the bits of k reversed in log2n + 1 bits, and 2 rev(k) + 1.
+ * void nnsp_window_s16(const int16_t *x, const int16_t *window, unsigned size, unsigned shift,
+ * int32_t *z, unsigned log2n) Point k goes to the words 2 rev(k), which are the bits of k reversed
+ * in log2n + 1 bits, and 2 rev(k) + 1.
  */
     function nnsp_window_s16
     push    {r4-r8, lr}
@@ -27,7 +29,7 @@
     add     r6, r4, #4
     mov     r7, #1
     lsl     r7, r5
-    sub     r7, r7, r2, lsr #1 /* points behind the window */
+    sub     r7, r7, r2, lsr #1 /* points after the window */
     add     r5, #1
     rsb     r3, #0
     mov     r8, #0
@@ -54,7 +56,7 @@
 2:  pop     {r4-r8, pc}
     .size   nnsp_window_s16, . - nnsp_window_s16
 
-/* Load what is at q0 behind re_a, im_a and at q1 behind re_b, im_b. */
+/* Load what is at q0 after re_a, im_a and at q1 after re_b, im_b. */
 .macro load_both re_a, im_a, re_b, im_b
     vldrw.u32 q2, [\re_a, q0, uxtw #2]
     vldrw.u32 q3, [\im_a, q0, uxtw #2]
@@ -72,7 +74,8 @@
 
 /*
  * void nnsp_bit_reverse_s32(int32_t *z, unsigned log2n)
- * For even k < n/2, rev(k) is even and below n/2 too; from it follow those of k + 1 and of k + n/2 + 1. Here q0 = 2k, q1 = 2 rev(k).
+ * For even k < n/2, rev(k) is even and below n/2 too; from it follow those of k + 1 and of k + n/2
+ * + 1. Here q0 = 2k, q1 = 2 rev(k).
  */
     function nnsp_bit_reverse_s32
     push    {r4-r10, lr}
@@ -106,8 +109,9 @@
     .size   nnsp_bit_reverse_s32, . - nnsp_bit_reverse_s32
 
 /*
- * Four bins from k on at r3, of them a = q0, q1; their mirrors m - k at the addresses q7, b = q2, q3.
- * e = q0, q1 = (a0 >> 1) + (b0 >> 1), (a1 >> 1) - (b1 >> 1); d = q4, q5 = a0 - b0, a1 + b1; twiddles q2, q3.
+ * Four bins from k on at r3, of them a = q0, q1; their mirrors m - k at the addresses q7, b = q2,
+ * q3. e = q0, q1 = (a0 >> 1) + (b0 >> 1), (a1 >> 1) - (b1 >> 1); d = q4, q5 = a0 - b0, a1 + b1;
+ * twiddles q2, q3.
  */
 .macro split
     vld20.32 {q0, q1}, [r3]
@@ -134,7 +138,10 @@
     vstrw.32 q1, [q7, #4]
 .endm
 
-/* r3: bin 1, q7: addresses of bins m - 1 to m - 4 and 32 bytes behind, r2: twiddle 1, lr: m / 8. r12: m as bytes of bins. */
+/*
+ * r3: bin 1, q7: addresses of bins m - 1 to m - 4 and 32 bytes after, r2: twiddle 1, lr: m / 8.
+ * r12: m as bytes of bins.
+ */
 .macro split_begin
     add     r3, r0, #8
     add     r12, r0
@@ -223,9 +230,10 @@
     .size   nnsp_split_inverse_s32, . - nnsp_split_inverse_s32
 
 /*
- * void nnsp_mask_s32(int32_t *z, const int16_t *mask, unsigned bins, unsigned floor, unsigned shift)
- * (mask * (2^15 - floor)) >> 15 = mask + ((mask * -floor) >> 15), and VQDMULH of z and gain * 2^16 is (z * gain) >> 15.
- * Eight bins at a time, even and odd ones apart; what is left one by one.
+ * void nnsp_mask_s32(int32_t *z, const int16_t *mask, unsigned bins, unsigned floor, unsigned
+ * shift) (mask * (2^15 - floor)) >> 15 = mask + ((mask * -floor) >> 15), and VQDMULH of z and gain
+ * * 2^16 is (z * gain) >> 15. Eight bins at a time, even and odd ones apart; what is left one by
+ * one.
  */
     function nnsp_mask_s32
     push    {r4-r9, lr}

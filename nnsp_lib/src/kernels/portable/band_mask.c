@@ -2,8 +2,8 @@
 
 #ifndef NNSP_OWN_BAND_MASK
 
-void nnsp_band_mask_s16(const int16_t *band, unsigned count, const uint16_t *edge, const int16_t *rising, int16_t *mask,
-                        unsigned bins)
+void nnsp_band_mask_s16(const int16_t *band, unsigned count, const uint16_t *edge,
+                        const int16_t *rising, int16_t *mask, unsigned bins)
 {
     unsigned k = 0;
     for (; k < edge[1]; k++) {

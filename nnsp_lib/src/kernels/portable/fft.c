@@ -10,7 +10,8 @@ void nnsp_fft_s32(int32_t *z, unsigned log2n, const int32_t *twiddle)
         nnsp_radix2_stage(z, n);
     } else {
         for (int32_t *p = z; p < z + 2 * n; p += 8) {
-            const int32_t a[2] = {p[0], p[1]}, c[2] = {p[2], p[3]}, b[2] = {p[4], p[5]}, d[2] = {p[6], p[7]};
+            const int32_t a[2] = {p[0], p[1]}, c[2] = {p[2], p[3]}, b[2] = {p[4], p[5]},
+                          d[2] = {p[6], p[7]};
             nnsp_butterfly4(p, 1, a, c, b, d);
         }
     }

@@ -4,7 +4,8 @@
 #ifndef NNSP_OWN_OVERLAP_ADD
 
 /* Two windowed samples on top of what is there. */
-static inline void overlapped(const int32_t *sum, const int32_t *z, const int16_t *window, int32_t both[2])
+static inline void overlapped(const int32_t *sum, const int32_t *z, const int16_t *window,
+                              int32_t both[2])
 {
     const uint32_t w = nnsp_pair(window);
     const int32_t im = z[0], re = z[1], first = sum[0], second = sum[1];
@@ -12,8 +13,8 @@ static inline void overlapped(const int32_t *sum, const int32_t *z, const int16_
     both[1] = nnsp_add_mulw32_second(second, im, w);
 }
 
-void nnsp_overlap_add_s32(int32_t *sum, const int32_t *z, const int16_t *window, unsigned size, unsigned hop, unsigned shift,
-                          int16_t *out)
+void nnsp_overlap_add_s32(int32_t *sum, const int32_t *z, const int16_t *window, unsigned size,
+                          unsigned hop, unsigned shift, int16_t *out)
 {
     const int32_t *from = sum, *end = sum + size;
     int32_t *rest = sum, both[2];

@@ -9,7 +9,8 @@ static uint32_t exp_q16(uint32_t x)
     const uint32_t t = (x * LOG2_E + (1u << 9)) >> 10; /* octaves, Q16 */
     const uint32_t octaves = t >> 16, part = t & 1023u;
     const uint16_t *entry = nnsp_exp2_table + ((t & 0xFFFFu) >> (16 - NNSP_EXP2_STEP_BITS));
-    const uint32_t e = 65536u - (entry[0] + (((uint32_t)(entry[1] - entry[0]) * part + 512u) >> 10));
+    const uint32_t e =
+        65536u - (entry[0] + (((uint32_t)(entry[1] - entry[0]) * part + 512u) >> 10));
     return octaves < 32 ? (e + ((1u << octaves) >> 1)) >> octaves : 0;
 }
 

@@ -3,7 +3,8 @@
 
 #ifndef NNSP_OWN_SPECTRUM
 
-void nnsp_window_s16(const int16_t *x, const int16_t *window, unsigned size, unsigned shift, int32_t *z, unsigned log2n)
+void nnsp_window_s16(const int16_t *x, const int16_t *window, unsigned size, unsigned shift,
+                     int32_t *z, unsigned log2n)
 {
     unsigned k = 0;
     for (; k < size / 2; k++, x += 2, window += 2) {
@@ -28,7 +29,10 @@ static inline void swap(int32_t *a, int32_t *b)
     b[1] = a_im;
 }
 
-/* For even k < n/2, rev(k) is even and below n/2 too; from it follow those of k + 1 and of k + n/2 + 1. */
+/*
+ * For even k < n/2, rev(k) is even and below n/2 too; from it follow those of k + 1 and of k + n/2
+ * + 1.
+ */
 void nnsp_bit_reverse_s32(int32_t *z, unsigned log2n)
 {
     const unsigned half = 1u << (log2n - 1);
