@@ -35,7 +35,7 @@ CORE = {
             void print(int number) { printf("%d", number); }
             void println(int number) { printf("%d\\n", number); }
         };
-        static Printer Serial;
+        extern Printer Serial;
         static inline void delay(unsigned long) {}
         """,
     "PDM.h": """
@@ -49,6 +49,7 @@ CORE = {
         """,
     "main.cpp": """
         #include "Arduino.h"
+        Printer Serial;
         void setup();
         void loop();
         int main() { setup(); for (int hop = 0; hop < 200; hop++) loop(); }
