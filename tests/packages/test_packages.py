@@ -213,6 +213,27 @@ def test_firmware_around_the_installed_library(tmp_path: Path, board: str, porta
     np.testing.assert_array_equal(streamed.audio, TableEnhancer(TABLE).process(samples))
 
 
+def bare_flags(machine: str) -> list[str]:
+    """Options of the compiler for a processor without FPU, in pedantic C99."""
+    flags = ["-std=c99", "-pedantic", "-O3", "-Wall", "-Wextra", "-Wconversion", "-Werror", "-mthumb"]
+    flags += [f"-mcpu={machine}", "-mfloat-abi=soft"]
+    return [*flags, *(f"-I{path}" for path in (LIBRARY / "include", TABLE.parent))]
+
+
+def run_bare(folder: Path, flags: list[str], table: Path, board: str, code: int, ram: int) -> int:
+    """Enhance a second of speech, in 16 KiB of memory, from folder/in.raw to out.raw; the exit status."""
+    import library_sources
+
+    image, example = folder / "image.elf", ROOT / "examples/bare_cortex_m"
+    link = ["-nostartfiles", "-T", example / "link.ld", f"-Wl,--defsym=CODE={code},--defsym=RAM={ram}"]
+    files = [*library_sources.find(ROOT), table, example / "main.c"]
+    run("arm-none-eabi-gcc", *flags, *link, *files, "-o", image)
+    second_of_speech().tofile(folder / "in.raw")
+    qemu = ["qemu-system-arm", "-M", board, "-kernel", str(image), "-display", "none", "-monitor", "none"]
+    qemu += ["-serial", "null", "-semihosting-config", "enable=on,target=native"]
+    return subprocess.run(qemu, cwd=folder, timeout=60).returncode
+
+
 @pytest.mark.parametrize(
     ("machine", "board", "code", "ram"),
     [
@@ -225,23 +246,17 @@ def test_firmware_around_the_installed_library(tmp_path: Path, board: str, porta
     ],
 )
 def test_other_cortex_m(tmp_path: Path, machine: str, board: str, code: int, ram: int) -> None:
-    """Without FPU, in pedantic C99, in 16 KiB of memory: the same samples as here."""
-    import library_sources
-
-    image, folder = tmp_path / "image.elf", ROOT / "examples/bare_cortex_m"
-    flags = ["-std=c99", "-pedantic", "-O3", "-Wall", "-Wextra", "-Wconversion", "-Werror", "-mthumb"]
-    flags += [f"-mcpu={machine}", "-mfloat-abi=soft"]
-    flags += [f"-I{path}" for path in (LIBRARY / "include", TABLE.parent)]
-    flags += ["-nostartfiles", "-T", str(folder / "link.ld"), f"-Wl,--defsym=CODE={code},--defsym=RAM={ram}"]
-    files = [*library_sources.find(ROOT), TABLE, folder / "main.c"]
-    run("arm-none-eabi-gcc", *flags, *files, "-o", image)
-    samples = second_of_speech()
-    samples.tofile(tmp_path / "in.raw")
-    qemu = ["qemu-system-arm", "-M", board, "-kernel", str(image), "-display", "none", "-monitor", "none"]
-    qemu += ["-serial", "null", "-semihosting-config", "enable=on,target=native"]
-    assert subprocess.run(qemu, cwd=tmp_path, timeout=60).returncode == 0
+    """The same samples as here."""
+    assert run_bare(tmp_path, bare_flags(machine), TABLE, board, code, ram) == 0
     found = np.fromfile(tmp_path / "out.raw", dtype=np.int16)
-    np.testing.assert_array_equal(found, TableEnhancer(TABLE).process(samples))
+    np.testing.assert_array_equal(found, TableEnhancer(TABLE).process(second_of_speech()))
+
+
+def test_a_table_in_the_order_of_other_kernels_is_refused(tmp_path: Path) -> None:
+    """NNSP_PORTABLE for the library alone: the checksum tells."""
+    flags, table = bare_flags("cortex-m7"), tmp_path / "table.o"
+    run("arm-none-eabi-gcc", *flags, "-c", TABLE, "-o", table)
+    assert run_bare(tmp_path, [*flags, "-DNNSP_PORTABLE"], table, "mps2-an500", 0, 0x20000000) == 2
 
 
 # Zephyr, with stand-ins for its own tree.
