@@ -225,7 +225,7 @@ def run_bare(folder: Path, flags: list[str], table: Path, board: str, code: int,
     import library_sources
 
     image, example = folder / "image.elf", ROOT / "examples/bare_cortex_m"
-    link = ["-nostartfiles", "-T", example / "link.ld", f"-Wl,--defsym=CODE={code},--defsym=RAM={ram}"]
+    link = ["-nostartfiles", "-T", str(example / "link.ld"), f"-Wl,--defsym=CODE={code},--defsym=RAM={ram}"]
     files = [*library_sources.find(ROOT), table, example / "main.c"]
     run("arm-none-eabi-gcc", *flags, *link, *files, "-o", image)
     second_of_speech().tofile(folder / "in.raw")
