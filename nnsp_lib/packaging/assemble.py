@@ -104,8 +104,10 @@ def description(names):
     add(package, "description", SENTENCE)
     add(package, "url")
     add(package, "license", "LICENSE")
-    terms = add(add(package, "licenseSets"), "licenseSet", id="all", default="true", gating="false")
-    add(terms, "license", name="LICENSE", title="nnsp", spdx=LICENSE)
+    terms = add(package, "licenseSets")
+    of_code = add(terms, "licenseSet", id="Library", default="true")
+    add(of_code, "license", name="LICENSE", title="nnsp", spdx=LICENSE)
+    add(add(terms, "licenseSet", id="Enhancer"), "license", name="models/LICENSE.md", title="Weights")
     add(add(package, "releases"), "release", f"nnsp {VERSION}", version=VERSION)
     keywords = add(package, "keywords")
     for word in KEYWORDS:
@@ -119,7 +121,7 @@ def description(names):
         ("Library", PARAGRAPH, "include/", "src/"),
         ("Enhancer", "The tables of a trained speech enhancer.", "models/", "models/"),
     ):
-        component = add(components, "component", Csub=part, **identity)
+        component = add(components, "component", Csub=part, licenseSet=part, **identity)
         add(component, "description", text)
         listed = add(component, "files")
         add(listed, "file", category="include", name=include)

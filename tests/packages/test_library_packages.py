@@ -180,10 +180,12 @@ def test_pack_is_complete(packages: Path) -> None:
     package = ElementTree.fromstring(found["nnsp.nnsp.pdsc"])
     assert [package.findtext(tag) for tag in ("vendor", "name", "license")] == ["nnsp", "nnsp", "LICENSE"]
     assert all(len(element.text or "") <= 256 for element in package.iter("description"))
+    terms = {element.get("id"): element.findall("license") for element in package.iter("licenseSet")}
+    assert all(str(file.get("name")) in found for files in terms.values() for file in files)
     conditions = {element.get("id") for element in package.iter("condition")}
     listed = {"include/", "models/"}
     for component in package.iter("component"):
-        assert component.get("Cversion") == version()
+        assert component.get("Cversion") == version() and component.get("licenseSet") in terms
         for file in component.iter("file"):
             name, category = str(file.get("name")), file.get("category")
             ends = {".c": "sourceC", ".S": "sourceAsm", ".h": "header"}
