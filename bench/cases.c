@@ -1,12 +1,13 @@
 /*
- * What ./nnsp bench measures, one region after another: kernels on made-up data; the front end and whole frames of the
- * models on samples.bin. results.bin tells of every region what it was, and a checksum of what came out.
+ * What ./nnsp bench measures, one region after another: kernels on made-up data; the front end and
+ * whole frames of the models on samples.bin. results.bin tells of every region what it was, and a
+ * checksum of what came out.
  */
-#include "models.h" /* MODELS(MODEL): symbol, bytes of state, name of the architecture */
 #include "crc32.h"
 #include "files.h"
-#include "kernels.h"
+#include "kernels/kernels.h"
 #include "layer.h"
+#include "models.h" /* MODELS(MODEL): symbol, bytes of state, name of the architecture */
 #include "nnsp.h"
 #include "port.h"
 #include "stream.h"
@@ -62,7 +63,8 @@ static size_t result_count;
 
 static void note(const char *name, uint32_t macs, uint32_t stack, const void *out, size_t bytes)
 {
-    if (result_count == sizeof results / sizeof results[0] || strlen(name) >= sizeof results[0].name) {
+    if (result_count == sizeof results / sizeof results[0] ||
+        strlen(name) >= sizeof results[0].name) {
         leave(4);
     }
     result *r = &results[result_count++];
@@ -125,14 +127,22 @@ static void draw_layer(unsigned rows, unsigned cols, unsigned units)
 static void fc(const char *name, unsigned cols, unsigned rows)
 {
     draw_layer(rows, cols, 0);
-    MEASURE(name, rows * cols, y, rows * sizeof *y, nnsp_matvec_s8_s16(stream, 24, x, rows, cols, y));
+    MEASURE(name, rows * cols, y, rows * sizeof *y,
+            nnsp_matvec_s8_s16(stream, 24, x, rows, cols, y));
 }
 
 /* The third step: the state is no longer empty. */
 static void lstm(const char *name, unsigned inputs, unsigned units)
 {
-    const nnsp_layer layer = {.weights = stream, .inputs = (uint16_t)inputs, .units = (uint16_t)units, .kernel_size = 1,
-                              .strides = 1, .kind = NNSP_LSTM, .activation = NNSP_TANH, .in_frac = 15, .out_frac = 15,
+    const nnsp_layer layer = {.weights = stream,
+                              .inputs = (uint16_t)inputs,
+                              .units = (uint16_t)units,
+                              .kernel_size = 1,
+                              .strides = 1,
+                              .kind = NNSP_LSTM,
+                              .activation = NNSP_TANH,
+                              .in_frac = 15,
+                              .out_frac = 15,
                               .shift = 24};
     static ALIGNED int16_t gates[ROWS_MAX];
     draw_layer(4 * units, inputs, units);
@@ -145,15 +155,23 @@ static void lstm(const char *name, unsigned inputs, unsigned units)
 
 static void conv1d(const char *name, unsigned kernel_size, unsigned inputs, unsigned units)
 {
-    const nnsp_layer layer = {.weights = stream, .inputs = (uint16_t)inputs, .units = (uint16_t)units,
-                              .kernel_size = (uint16_t)kernel_size, .strides = 1, .kind = NNSP_CONV1D,
-                              .activation = NNSP_LINEAR, .in_frac = 12, .out_frac = 12, .shift = 24};
+    const nnsp_layer layer = {.weights = stream,
+                              .inputs = (uint16_t)inputs,
+                              .units = (uint16_t)units,
+                              .kernel_size = (uint16_t)kernel_size,
+                              .strides = 1,
+                              .kind = NNSP_CONV1D,
+                              .activation = NNSP_LINEAR,
+                              .in_frac = 12,
+                              .out_frac = 12,
+                              .shift = 24};
     draw_layer(units, kernel_size * inputs, 0);
     memset(layer_state, 0, sizeof layer_state);
     for (unsigned i = 0; i < kernel_size; i++) {
         nnsp_layer_step(&layer, layer_state, x + i * inputs, y, NULL);
     }
-    MEASURE(name, units * kernel_size * inputs, y, units * sizeof *y, nnsp_layer_step(&layer, layer_state, x, y, NULL));
+    MEASURE(name, units * kernel_size * inputs, y, units * sizeof *y,
+            nnsp_layer_step(&layer, layer_state, x, y, NULL));
 }
 
 static void elementwise(void)
@@ -174,7 +192,8 @@ static void elementwise(void)
     MEASURE("lstm_update_72", 0, x, 72 * sizeof *x, nnsp_lstm_update_s16(gates, 72, c, x));
 }
 
-__attribute__((noinline)) static void log2_of_each(const uint64_t *power, unsigned n, int32_t *level)
+__attribute__((noinline)) static void log2_of_each(const uint64_t *power, unsigned n,
+                                                   int32_t *level)
 {
     for (unsigned i = 0; i < n; i++) {
         level[i] = nnsp_log2_u64(power[i]);
@@ -188,7 +207,8 @@ static void frontend(nnsp_frontend *fe, const int16_t *now)
     static ALIGNED int16_t features[72], mask[264], out[160];
     static uint64_t power[72];
     static int32_t level[72], sum[480];
-    if (t->window_size != 480 || t->hop != 160 || t->fft_size != 512 || t->features != 72 || t->rising == NULL) {
+    if (t->window_size != 480 || t->hop != 160 || t->fft_size != 512 || t->features != 72 ||
+        t->rising == NULL) {
         leave(5);
     }
     MEASURE("fft_256", 0, spectrum, sizeof spectrum, nnsp_fft_s32(spectrum, 8, t->twiddle));
@@ -217,7 +237,8 @@ static uint32_t macs_of(const nnsp_network *network)
     for (unsigned i = 0; i < network->layer_count; i++) {
         const nnsp_layer *layer = &network->layers[i];
         const int is_lstm = layer->kind == NNSP_LSTM;
-        const uint32_t cols = (uint32_t)layer->inputs * layer->kernel_size + (is_lstm ? layer->units : 0u);
+        const uint32_t cols =
+            (uint32_t)layer->inputs * layer->kernel_size + (is_lstm ? layer->units : 0u);
         stride *= layer->strides;
         macs += layer->units * (is_lstm ? 4u : 1u) * cols / stride;
     }
@@ -225,15 +246,19 @@ static uint32_t macs_of(const nnsp_network *network)
 }
 
 #define STATE(symbol, bytes, arch) uint64_t symbol[(bytes + 7) / 8];
-static union { MODELS(STATE) } states;
+static union {
+    MODELS(STATE)
+} states;
 
 /* A stream of speech; its last MEASURED_HOPS hops are measured. */
-static void frames(const char *name, const char *network_name, const nnsp_model *model, size_t count, int with_frontend)
+static void frames(const char *name, const char *network_name, const nnsp_model *model,
+                   size_t count, int with_frontend)
 {
     static nnsp_enhancer enhancer;
     const size_t hop = model->frontend->hop, bins = model->frontend->fft_size / 2u + 1u;
     static ALIGNED int16_t out[2049];
-    if (nnsp_enhancer_init(&enhancer, model, &states, sizeof states) != NNSP_OK || count / hop < MEASURED_HOPS) {
+    if (nnsp_enhancer_init(&enhancer, model, &states, sizeof states) != NNSP_OK ||
+        count / hop < MEASURED_HOPS) {
         leave(6);
     }
     for (size_t i = 0; i < count / hop; i++) {

@@ -1,11 +1,13 @@
 /*
- * A plugin of QEMU that counts the instructions of an emulated Cortex-M program between two of its addresses:
+ * A plugin of QEMU that counts the instructions of an emulated Cortex-M program between two of its
+ * addresses:
  *   -plugin libcount.so,begin=ADDRESS,end=ADDRESS,output=FILE
- * Counting starts behind the instruction at `begin`, which jumps, and stops before the one that jumps to `end`. Every
- * such region, numbered from 0, gives one record in FILE for each instruction that ran in it, five 32-bit words, little
- * endian: region, address, how often it ran, and how often what ran next was 2 bytes and 4 bytes behind it. (QEMU 7.2
- * gives some instructions the wrong size: telling neighbours from jumps is left to the reader.) An instruction whose
- * condition fails counts as one that ran.
+ * Counting starts behind the instruction at `begin`, which jumps, and stops before the one that
+ * jumps to `end`. Every such region, numbered from 0, gives one record in FILE for each instruction
+ * that ran in it, five 32-bit words, little endian: region, address, how often it ran, and how
+ * often what ran next was 2 bytes and 4 bytes behind it. (QEMU 7.2 gives some instructions the
+ * wrong size: telling neighbours from jumps is left to the reader.) An instruction whose condition
+ * fails counts as one that ran.
  */
 #include <inttypes.h>
 #include <stdbool.h>
@@ -15,21 +17,28 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What is used of qemu-plugin.h, which Debian packages nowhere. PLUGIN_API: interface version of the QEMU at hand. */
+/*
+ * What is used of qemu-plugin.h, which Debian packages nowhere. PLUGIN_API: interface version of
+ * the QEMU at hand.
+ */
 typedef uint64_t qemu_plugin_id_t;
 struct qemu_info_t;
 struct qemu_plugin_tb;
 struct qemu_plugin_insn;
 enum qemu_plugin_cb_flags { QEMU_PLUGIN_CB_NO_REGS };
 void qemu_plugin_register_vcpu_tb_trans_cb(qemu_plugin_id_t id,
-                                           void (*callback)(qemu_plugin_id_t, struct qemu_plugin_tb *));
+                                           void (*callback)(qemu_plugin_id_t,
+                                                            struct qemu_plugin_tb *));
 size_t qemu_plugin_tb_n_insns(const struct qemu_plugin_tb *block);
 struct qemu_plugin_insn *qemu_plugin_tb_get_insn(const struct qemu_plugin_tb *block, size_t index);
 uint64_t qemu_plugin_insn_vaddr(const struct qemu_plugin_insn *instruction);
-void qemu_plugin_register_vcpu_insn_exec_cb(struct qemu_plugin_insn *instruction, void (*callback)(unsigned, void *),
+void qemu_plugin_register_vcpu_insn_exec_cb(struct qemu_plugin_insn *instruction,
+                                            void (*callback)(unsigned, void *),
                                             enum qemu_plugin_cb_flags flags, void *data);
-void qemu_plugin_register_atexit_cb(qemu_plugin_id_t id, void (*callback)(qemu_plugin_id_t, void *), void *data);
-int qemu_plugin_install(qemu_plugin_id_t id, const struct qemu_info_t *info, int count, char **arguments);
+void qemu_plugin_register_atexit_cb(qemu_plugin_id_t id, void (*callback)(qemu_plugin_id_t, void *),
+                                    void *data);
+int qemu_plugin_install(qemu_plugin_id_t id, const struct qemu_info_t *info, int count,
+                        char **arguments);
 int qemu_plugin_version = PLUGIN_API;
 
 typedef struct record {
@@ -112,7 +121,8 @@ static void ran_end(unsigned cpu, void *data)
     }
     for (uint32_t i = 0; i < BUCKETS; i++) {
         for (record *r = bucket[i]; r != NULL; r = r->next) {
-            const uint32_t words[5] = {region, r->address, r->runs, r->following[0], r->following[1]};
+            const uint32_t words[5] = {region, r->address, r->runs, r->following[0],
+                                       r->following[1]};
             if (r->runs > 0 && fwrite(words, sizeof words, 1, output) != 1) {
                 stop("the counts cannot be written");
             }
@@ -147,7 +157,8 @@ static void finish(qemu_plugin_id_t id, void *data)
     }
 }
 
-int qemu_plugin_install(qemu_plugin_id_t id, const struct qemu_info_t *info, int count, char **arguments)
+int qemu_plugin_install(qemu_plugin_id_t id, const struct qemu_info_t *info, int count,
+                        char **arguments)
 {
     const char *path = NULL;
     (void)info;

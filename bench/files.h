@@ -1,4 +1,7 @@
-/* Whole files, on an emulated board (by semihosting) as on a computer; any trouble ends the program with status 3. */
+/*
+ * Whole files, on an emulated board (by semihosting) as on a computer; any trouble ends the program
+ * with status 3.
+ */
 #ifndef FILES_H
 #define FILES_H
 
@@ -8,7 +11,14 @@
 
 #ifdef __arm__
 
-enum { SYS_OPEN = 1, SYS_CLOSE = 2, SYS_WRITE = 5, SYS_READ = 6, SYS_FLEN = 12, SYS_EXIT_EXTENDED = 32 };
+enum {
+    SYS_OPEN = 1,
+    SYS_CLOSE = 2,
+    SYS_WRITE = 5,
+    SYS_READ = 6,
+    SYS_FLEN = 12,
+    SYS_EXIT_EXTENDED = 32
+};
 
 static int32_t semihosting(uint32_t operation, const void *block)
 {

@@ -1,4 +1,7 @@
-/* A layer's stream of weights from plain matrices, by the macros of a generated table: in the layout of this target. */
+/*
+ * A layer's stream of weights from plain matrices, by the macros of a generated table: in the
+ * layout of this target.
+ */
 #ifndef STREAM_H
 #define STREAM_H
 
@@ -20,12 +23,14 @@ static uint32_t *stream_blocks(uint32_t *to, const stream_matrix *matrix, unsign
         int p[NNSP_GROUP_ROWS * NNSP_BLOCK_COLS];
         for (unsigned i = 0; i < NNSP_GROUP_ROWS * NNSP_BLOCK_COLS; i++) {
             const unsigned r = row + i / NNSP_BLOCK_COLS, c = col + i % NNSP_BLOCK_COLS;
-            p[i] = r < matrix->rows && c < matrix->cols ? matrix->weights[(size_t)r * matrix->cols + c] : 0;
+            p[i] = r < matrix->rows && c < matrix->cols
+                       ? matrix->weights[(size_t)r * matrix->cols + c]
+                       : 0;
         }
         const uint32_t words[NNSP_BLOCK_WORDS] = {
-            NNSP_BLOCK(p[0], p[1], p[2], p[3], p[4], p[5], p[6], p[7], p[8], p[9], p[10], p[11], p[12], p[13], p[14],
-                       p[15], p[16], p[17], p[18], p[19], p[20], p[21], p[22], p[23], p[24], p[25], p[26], p[27], p[28],
-                       p[29], p[30], p[31])};
+            NNSP_BLOCK(p[0], p[1], p[2], p[3], p[4], p[5], p[6], p[7], p[8], p[9], p[10], p[11],
+                       p[12], p[13], p[14], p[15], p[16], p[17], p[18], p[19], p[20], p[21], p[22],
+                       p[23], p[24], p[25], p[26], p[27], p[28], p[29], p[30], p[31])};
         memcpy(to, words, sizeof words);
         to += NNSP_BLOCK_WORDS;
     }
@@ -33,12 +38,14 @@ static uint32_t *stream_blocks(uint32_t *to, const stream_matrix *matrix, unsign
 }
 
 /*
- * Bias [rows], multiplier [rows]; recurrent and its multiplier: those of an LSTM, or NULL. `to` has room for
- * STREAM_WORDS(rows, cols) of each matrix.
+ * Bias [rows], multiplier [rows]; recurrent and its multiplier: those of an LSTM, or NULL. `to` has
+ * room for STREAM_WORDS(rows, cols) of each matrix.
  */
-#define STREAM_WORDS(rows, cols) (((rows) + 3u) / 4u * (((cols) + 7u) / 8u * NNSP_BLOCK_WORDS + NNSP_GATES_WORDS))
-static inline void stream_fill(uint32_t *to, const stream_matrix *input, const int32_t *bias, const int16_t *multiplier,
-                               const stream_matrix *recurrent, const int16_t *recurrent_multiplier)
+#define STREAM_WORDS(rows, cols) \
+    (((rows) + 3u) / 4u * (((cols) + 7u) / 8u * NNSP_BLOCK_WORDS + NNSP_GATES_WORDS))
+static inline void stream_fill(uint32_t *to, const stream_matrix *input, const int32_t *bias,
+                               const int16_t *multiplier, const stream_matrix *recurrent,
+                               const int16_t *recurrent_multiplier)
 {
     for (unsigned row = 0; row < input->rows; row += NNSP_GROUP_ROWS) {
         int32_t b[NNSP_GROUP_ROWS] = {0};
@@ -50,7 +57,8 @@ static inline void stream_fill(uint32_t *to, const stream_matrix *input, const i
         }
         to = stream_blocks(to, input, row);
         if (recurrent == NULL) {
-            const uint32_t words[NNSP_ROWS_WORDS] = {NNSP_ROWS(b[0], b[1], b[2], b[3], m[0], m[1], m[2], m[3])};
+            const uint32_t words[NNSP_ROWS_WORDS] = {
+                NNSP_ROWS(b[0], b[1], b[2], b[3], m[0], m[1], m[2], m[3])};
             memcpy(to, words, sizeof words);
             to += NNSP_ROWS_WORDS;
         } else {

@@ -36,7 +36,9 @@ def add(env, folder, objects, built, compile_c):
     name = "bench_more" if more else "bench"
     paths = [*tables("firmware/models"), *(tables(more) if more else [])]
     header = env.Command(f"{folder}/{name}/models.h", env.Value(models_header(paths)), write_value)
-    env = env.Clone(CPPPATH=[*env["CPPPATH"], "bench", f"{folder}/{name}", *([more] if more else [])])
+    env = env.Clone(
+        CPPPATH=[*env["CPPPATH"], "bench", "nnsp_lib/src", f"{folder}/{name}", *([more] if more else [])]
+    )
     cases = env.Object(f"{folder}/{name}/cases.o", "bench/cases.c")
     env.Depends(cases, header)
     others = [compile_c(path) for path in paths if path not in built]

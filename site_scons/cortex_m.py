@@ -7,6 +7,7 @@ from pathlib import Path
 
 import bench_image
 import image_models
+import library_sources
 from SCons.Script import Action, Default, Exit, SConsignFile
 
 CROSS = "arm-none-eabi-"
@@ -21,25 +22,16 @@ def stop(sentence):
     Exit(2)
 
 
-def library_sources(arch, root="."):
-    """Sources of nnsp_lib: what arch/<arch> has takes the place of the file of the same name in arch/portable."""
-    source = Path(root, "nnsp_lib/src")
-    kernels = {}
-    for folder in ("portable", arch):
-        kernels |= {path.stem: path for path in sorted(source.glob(f"arch/{folder}/*.[cS]"))}
-    return [*sorted(source.glob("*.c")), *kernels.values()]
-
-
 def linker_script(board):
     """Options of the linker; link.ld includes what boards share."""
     return [*(f"-L{part}" for part in board), "-T", f"{board[0]}/link.ld"]
 
 
-def build(env, board, machine, arch, variant="", board_defines=None):
+def build(env, board, machine, variant="", board_defines=None):
     """build/<target>/nnsp_<models>.elf, .bin, .hex, .map; alias size, and run and bench for an emulated board.
 
     board: folders of its sources, the first with its link.ld; machine: the compiler's options for the processor;
-    arch: folder of its kernels; variant: what the folder's name ends in; board_defines: macros of the board's sources.
+    variant: what the folder's name ends in; board_defines: macros of the board's sources.
     Returns folder and name of the image.
     """
     if shutil.which(f"{CROSS}gcc") is None:
@@ -56,16 +48,14 @@ def build(env, board, machine, arch, variant="", board_defines=None):
         stop(error)
     SConsignFile(f"{folder}/.sconsign")
     env.Replace(CC=f"{CROSS}gcc", LINK=f"{CROSS}gcc", OBJCOPY=f"{CROSS}objcopy", PROGSUFFIX=".elf")
+    kernels = ["-DNNSP_PORTABLE"] * env["portable"]
     env.Append(
-        CCFLAGS=[*machine, *FLAGS],
-        CPPPATH=["nnsp_lib/include", "nnsp_lib/src", "firmware/app", "firmware/models", *board],
-        ASPPFLAGS=machine,
+        CCFLAGS=[*machine, *FLAGS, *kernels],
+        CPPPATH=["nnsp_lib/include", "firmware/app", "firmware/models", *board],
+        ASPPFLAGS=[*machine, *kernels],
         LINKFLAGS=[*machine, *LINK, *linker_script(board), "-Wl,-Map=${TARGET.base}.map"],
     )
-    if env["portable"]:
-        arch = "portable"
-        env.Append(CCFLAGS=["-DNNSP_PORTABLE"])
-    objects = [_object(env, folder, str(source)) for source in [*library_sources(arch), *tables]]
+    objects = [_object(env, folder, str(source)) for source in [*library_sources.find(), *tables]]
     for source in env.Flatten([env.Glob(f"{part}/*.c") for part in board]):
         objects.append(_object(env, folder, str(source), board_defines))
     if target in EMULATED:

@@ -7,7 +7,6 @@ from SCons.Script import COMMAND_LINE_TARGETS, Action
 
 BOARD = ["firmware/boards/apollo4p_evb", "firmware/boards/cortex_m"]
 MACHINE = ["-mcpu=cortex-m4", "-mfloat-abi=hard", "-mfpu=fpv4-sp-d16"]
-ARCH = "armv7em"
 UART_HZ = 24_000_000
 ERROR_MAX = 0.02
 DEVICE, ADDRESS = "AMAP42KK-KBR", "0x18000"
@@ -55,7 +54,7 @@ def build(env):
         )
     baud = _baud(env)
     variant = f"_{baud}" * (baud != 115200) + "_hp" * env["hp"]
-    folder, name = cortex_m.build(env, BOARD, MACHINE, ARCH, variant, board_defines(baud, env["hp"]))
+    folder, name = cortex_m.build(env, BOARD, MACHINE, variant, board_defines(baud, env["hp"]))
     python = f'"{sys.executable}"'
     flash = f"{python} site_scons/flash_jlink.py $SOURCE {DEVICE} {ADDRESS}"
     env.AlwaysBuild(env.Alias("flash", f"{folder}/{name}.bin", Action(flash)))

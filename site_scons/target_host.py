@@ -1,7 +1,9 @@
 """The library for this computer: what Python loads, and what sanitizers look at."""
 
+import os
 import shutil
 
+import library_sources
 from SCons.Script import Default, Exit, SConsignFile
 
 WARNINGS = ["-Wall", "-Wextra", "-Wconversion", "-Werror"]
@@ -17,16 +19,15 @@ def build(env):
     folder = f"build/{'_'.join(parts)}"
     # One data base a folder: builds of different variants may run side by side.
     SConsignFile(f"{folder}/.sconsign")
-    env.VariantDir(folder, "nnsp_lib/src", duplicate=False)
     env.Replace(CC=env["cc"], SHLINK=env["cc"])
     env.Append(
         CCFLAGS=["-std=c99", "-O2", "-g", "-fPIC", *WARNINGS],
-        CPPPATH=["nnsp_lib/include", "nnsp_lib/src"],
+        CPPPATH=["nnsp_lib/include"],
         CPPDEFINES=["NNSP_CHECKED"] if env["checked"] else [],
     )
     if env["sanitize"]:
         flags = ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"]
         env.Append(CCFLAGS=flags, LINKFLAGS=flags)
-    sources = env.Glob(f"{folder}/*.c") + env.Glob(f"{folder}/arch/portable/*.c")
-    objects = [env.SharedObject(source) for source in sources]
+    sources = [str(source) for source in library_sources.find()]
+    objects = [env.SharedObject(f"{folder}/{os.path.splitext(source)[0]}", source) for source in sources]
     Default(env.SharedLibrary(f"{folder}/nnsp", objects), env.StaticLibrary(f"{folder}/nnsp", objects))

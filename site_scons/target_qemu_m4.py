@@ -4,8 +4,7 @@ import cortex_m
 
 BOARD = ["firmware/boards/qemu_mps2_an386", "firmware/boards/qemu_mps", "firmware/boards/cortex_m"]
 MACHINE = ["-mcpu=cortex-m4", "-mfloat-abi=hard", "-mfpu=fpv4-sp-d16"]
-ARCH = "armv7em"
 
 
 def build(env):
-    cortex_m.build(env, BOARD, MACHINE, ARCH)
+    cortex_m.build(env, BOARD, MACHINE)

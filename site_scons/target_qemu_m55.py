@@ -4,8 +4,7 @@ import cortex_m
 
 BOARD = ["firmware/boards/qemu_mps3_an547", "firmware/boards/qemu_mps", "firmware/boards/cortex_m"]
 MACHINE = ["-mcpu=cortex-m55", "-mfloat-abi=hard"]
-ARCH = "mve"
 
 
 def build(env):
-    cortex_m.build(env, BOARD, MACHINE, ARCH)
+    cortex_m.build(env, BOARD, MACHINE)

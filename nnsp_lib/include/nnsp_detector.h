@@ -7,27 +7,45 @@
 #include "nnsp_status.h"
 #include "nnsp_table.h"
 
-/* A copy of this and of the memory that it points into saves the stream. */
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* A copy of this and of the memory that it points to saves the stream. */
 typedef struct nnsp_detector {
     const nnsp_detector_table *table;
-    int32_t *smoothed; /* [labels] Q23 scores */
+    int32_t *smoothed; /* Q23 [labels] scores */
     uint16_t labels;
-    uint16_t left; /* outputs that a state still lasts, or without another event */
+    uint16_t left; /* outputs for which a state still lasts, or no other event follows */
 } nnsp_detector;
 
 /*
- * Check the model's detector and start from scores of 0. smoothed: room for label_count. Returns NNSP_OK, NNSP_ERR_ARGUMENT, NNSP_ERR_TASK
- * for a model without a detector, NNSP_ERR_TABLE, or NNSP_ERR_SHAPE: a state takes one label, an event two or more.
+ * Check a model's detector and start from scores of 0.
+ *
+ * smoothed: int32 [label_count], memory of the detector.
+ *
+ * Returns NNSP_OK; NNSP_ERR_ARGUMENT for a null pointer; NNSP_ERR_TASK for a model without a
+ * detector; NNSP_ERR_TABLE where an entry of its table is out of range; NNSP_ERR_SHAPE for a state
+ * of more than one label, or an event of fewer than two.
  */
 nnsp_status nnsp_detector_init(nnsp_detector *detector, const nnsp_model *model, int32_t *smoothed);
 
+/* Start from scores of 0 again. */
 void nnsp_detector_reset(nnsp_detector *detector);
 
 /*
- * One output of scores, Q15. A state: 1 from a smoothed score at the threshold, and for `hold` outputs behind the last such one, else 0.
- * An event: the label, 1 or more, of the largest smoothed score behind label 0, "none of these", where it is at the threshold; then for `hold`
- * outputs, and wherever there is none, 0.
+ * Take the scores of one output, Q15 [label_count], and decide.
+ *
+ * A state: returns 1 while the smoothed score is at or above the threshold and for `hold` outputs
+ * afterwards, otherwise 0.
+ * An event: returns the label, 1 or more, of the largest smoothed score where that is at or above
+ * the threshold; label 0, "none of these", never counts. Otherwise, and for `hold` outputs after an
+ * event, 0.
  */
 int nnsp_detector_step(nnsp_detector *detector, const int16_t *scores);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "kernels.h"
+#include "kernels/kernels.h"
 
 static size_t features_bytes(const nnsp_model *model)
 {
@@ -16,7 +16,8 @@ size_t nnsp_classifier_shared_state_bytes(const nnsp_model *model)
 
 size_t nnsp_classifier_state_bytes(const nnsp_model *model)
 {
-    return nnsp_frontend_analysis_bytes(model->frontend) + nnsp_classifier_shared_state_bytes(model);
+    return nnsp_frontend_analysis_bytes(model->frontend) +
+           nnsp_classifier_shared_state_bytes(model);
 }
 
 static nnsp_status check_model(const nnsp_classifier *classifier, const nnsp_model *model)
@@ -38,16 +39,19 @@ static nnsp_status check_model(const nnsp_classifier *classifier, const nnsp_mod
     return NNSP_OK;
 }
 
-/* With a front end that is ready; the state behind what that has of it. */
-static nnsp_status start(nnsp_classifier *classifier, const nnsp_model *model, void *state, size_t bytes)
+/* With a front end that is ready; state: what follows the front end's. */
+static nnsp_status start(nnsp_classifier *classifier, const nnsp_model *model, void *state,
+                         size_t bytes)
 {
     const nnsp_status status = nnsp_net_init(&classifier->net, model->network, state, bytes);
     if (status != NNSP_OK) {
         return status;
     }
-    const nnsp_layer *first = model->network->layers, *last = first + model->network->layer_count - 1;
-    if (first->inputs != model->frontend->features || first->in_frac != 12 || last->kind != NNSP_FC ||
-        last->units != model->label_count || (last->activation != NNSP_SOFTMAX && last->activation != NNSP_SIGMOID)) {
+    const nnsp_layer *first = model->network->layers,
+                     *last = first + model->network->layer_count - 1;
+    if (first->inputs != model->frontend->features || first->in_frac != 12 ||
+        last->kind != NNSP_FC || last->units != model->label_count ||
+        (last->activation != NNSP_SOFTMAX && last->activation != NNSP_SIGMOID)) {
         return NNSP_ERR_SHAPE;
     }
     if (bytes < nnsp_classifier_shared_state_bytes(model)) {
@@ -59,7 +63,8 @@ static nnsp_status start(nnsp_classifier *classifier, const nnsp_model *model, v
     return NNSP_OK;
 }
 
-nnsp_status nnsp_classifier_init(nnsp_classifier *classifier, const nnsp_model *model, void *state, size_t bytes)
+nnsp_status nnsp_classifier_init(nnsp_classifier *classifier, const nnsp_model *model, void *state,
+                                 size_t bytes)
 {
     nnsp_status status = check_model(classifier, model);
     if (status == NNSP_OK) {
@@ -74,8 +79,8 @@ nnsp_status nnsp_classifier_init(nnsp_classifier *classifier, const nnsp_model *
     return start(classifier, model, (uint8_t *)state + used, bytes - used);
 }
 
-nnsp_status nnsp_classifier_init_shared(nnsp_classifier *classifier, const nnsp_model *model, const nnsp_frontend *source,
-                                        void *state, size_t bytes)
+nnsp_status nnsp_classifier_init_shared(nnsp_classifier *classifier, const nnsp_model *model,
+                                        const nnsp_frontend *source, void *state, size_t bytes)
 {
     nnsp_status status = check_model(classifier, model);
     if (status == NNSP_OK) {

@@ -3,7 +3,7 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "arithmetic.h"
+#include "kernels/arithmetic.h"
 
 #define SMOOTHED_FRAC 8 /* fraction bits below the Q15 of the scores */
 

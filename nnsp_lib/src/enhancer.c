@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "kernels.h"
+#include "kernels/kernels.h"
 
 static size_t bins_of(const nnsp_model *model)
 {
@@ -19,7 +19,7 @@ static const nnsp_layer *last_layer(const nnsp_model *model)
     return model->network->layers + model->network->layer_count - 1;
 }
 
-/* Whether the network gives a mask per mel band: narrower than one per bin. */
+/* Whether the network makes a mask per mel band: narrower than one per bin. */
 static int masks_bands(const nnsp_model *model)
 {
     return last_layer(model)->units < bins_of(model);
@@ -31,9 +31,11 @@ size_t nnsp_enhancer_state_bytes(const nnsp_model *model)
            vector_bytes(model->frontend->features) + vector_bytes(bins_of(model));
 }
 
-nnsp_status nnsp_enhancer_init(nnsp_enhancer *enhancer, const nnsp_model *model, void *state, size_t bytes)
+nnsp_status nnsp_enhancer_init(nnsp_enhancer *enhancer, const nnsp_model *model, void *state,
+                               size_t bytes)
 {
-    if (enhancer == NULL || model == NULL || model->frontend == NULL || model->network == NULL || state == NULL) {
+    if (enhancer == NULL || model == NULL || model->frontend == NULL || model->network == NULL ||
+        state == NULL) {
         return NNSP_ERR_ARGUMENT;
     }
     if (model->task != NNSP_ENHANCE) {
@@ -49,9 +51,12 @@ nnsp_status nnsp_enhancer_init(nnsp_enhancer *enhancer, const nnsp_model *model,
         return status;
     }
     const nnsp_layer *first = model->network->layers, *last = last_layer(model);
-    const size_t outputs = masks_bands(model) && model->frontend->feature_kind == NNSP_MEL ? model->frontend->features : bins_of(model);
-    if (first->inputs != model->frontend->features || first->in_frac != 12 || last->units != outputs ||
-        last->kind == NNSP_LSTM || last->activation != NNSP_SIGMOID || model->network->clip_frames != 0) {
+    const size_t outputs = masks_bands(model) && model->frontend->feature_kind == NNSP_MEL
+                               ? model->frontend->features
+                               : bins_of(model);
+    if (first->inputs != model->frontend->features || first->in_frac != 12 ||
+        last->units != outputs || last->activation != NNSP_SIGMOID ||
+        model->network->clip_frames != 0) {
         return NNSP_ERR_SHAPE;
     }
     enhancer->state_bytes = nnsp_enhancer_state_bytes(model);
@@ -95,7 +100,8 @@ nnsp_status nnsp_enhancer_finish(nnsp_enhancer *enhancer, int16_t *out)
     }
     if (bands && status == NNSP_OK) {
         const nnsp_frontend_table *table = enhancer->model->frontend;
-        nnsp_band_mask_s16(outputs, table->features, table->band_edge, table->rising, enhancer->mask, (unsigned)bins_of(enhancer->model));
+        nnsp_band_mask_s16(outputs, table->features, table->band_edge, table->rising,
+                           enhancer->mask, (unsigned)bins_of(enhancer->model));
     }
     nnsp_frontend_synthesise(&enhancer->frontend, enhancer->mask, out);
     return NNSP_OK;

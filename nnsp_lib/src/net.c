@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "crc32.h"
-#include "kernels.h"
+#include "kernels/kernels.h"
 #include "layer.h"
 
 static size_t widest(const nnsp_network *network)
@@ -15,14 +15,14 @@ static size_t widest(const nnsp_network *network)
     return nnsp_padded(n);
 }
 
-static size_t widest_lstm(const nnsp_network *network)
+static size_t scratch_bytes(const nnsp_network *network)
 {
-    size_t n = 0;
+    size_t most = 0;
     for (unsigned i = 0; i < network->layer_count; i++) {
-        const nnsp_layer *layer = &network->layers[i];
-        n = layer->kind == NNSP_LSTM && layer->units > n ? layer->units : n;
+        const size_t bytes = nnsp_layer_scratch_bytes(&network->layers[i]);
+        most = bytes > most ? bytes : most;
     }
-    return n;
+    return most;
 }
 
 /* How many frames of a clip have come, in 8 bytes, then what the layers remember. */
@@ -37,64 +37,15 @@ static size_t stream_bytes(const nnsp_network *network)
 
 size_t nnsp_net_state_bytes(const nnsp_network *network)
 {
-    return stream_bytes(network) + sizeof(int16_t) * (2 * widest(network) + 4 * nnsp_padded(widest_lstm(network)));
+    return stream_bytes(network) + 2 * sizeof(int16_t) * widest(network) + scratch_bytes(network);
 }
 
-static int output_format_is_right(const nnsp_layer *layer)
-{
-    switch ((nnsp_activation)layer->activation) {
-    case NNSP_LINEAR:
-        return layer->out_frac <= 15;
-    case NNSP_RELU6:
-        return layer->out_frac == 12;
-    case NNSP_TANH:
-    case NNSP_SIGMOID:
-    case NNSP_SOFTMAX:
-        return layer->out_frac == 15;
-    }
-    return 0;
-}
-
-/* last: nothing follows the layer; ended: an LSTM before it has returned the end of a clip. */
-static nnsp_status check_layer(const nnsp_layer *layer, int last, int ended)
-{
-    const int fc = layer->kind == NNSP_FC, lstm = layer->kind == NNSP_LSTM, conv1d = layer->kind == NNSP_CONV1D;
-    if (layer->weights == NULL || layer->kind > NNSP_CONV1D || layer->inputs == 0 || layer->units == 0 || layer->units > UINT16_MAX / 4 ||
-        layer->kernel_size == 0 || layer->strides == 0 || layer->shift < 1 || layer->shift > 46 ||
-        layer->in_frac > 15 || (uint32_t)layer->kernel_size * layer->inputs > UINT16_MAX ||
-        (!conv1d && (layer->kernel_size != 1 || layer->strides != 1)) || (lstm && layer->activation != NNSP_TANH) ||
-        (layer->activation == NNSP_SOFTMAX && (!fc || !last)) || layer->returns_last > lstm || (ended && !fc) ||
-        !output_format_is_right(layer)) {
-        return NNSP_ERR_TABLE;
-    }
-    return NNSP_OK;
-}
-
-/* Over clip_frames; then layer after layer sizes and formats as 16-bit words and the weights in plain order, whatever the order here. */
+/* Over clip_frames, then layer after layer. */
 static uint32_t checksum(const nnsp_network *network)
 {
     uint32_t crc = nnsp_crc32(0, &network->clip_frames, sizeof network->clip_frames);
     for (unsigned i = 0; i < network->layer_count; i++) {
-        const nnsp_layer *layer = &network->layers[i];
-        const uint16_t head[10] = {layer->kind,   layer->activation, layer->in_frac,     layer->out_frac, layer->shift,
-                                   layer->inputs, layer->units,      layer->kernel_size, layer->strides,  layer->returns_last};
-        const int lstm = layer->kind == NNSP_LSTM;
-        const size_t rows = layer->units * (lstm ? (size_t)4 : (size_t)1);
-        const size_t cols = nnsp_padded((size_t)layer->kernel_size * layer->inputs) + (lstm ? nnsp_padded(layer->units) : 0);
-        const size_t words = lstm ? NNSP_GATES_WORDS : NNSP_ROWS_WORDS;
-        const uint32_t *at = layer->weights;
-        crc = nnsp_crc32(crc, head, sizeof head);
-        for (size_t r = 0; r < rows; r += NNSP_GROUP_ROWS) {
-            for (size_t c = 0; c < cols; c += NNSP_BLOCK_COLS, at += NNSP_BLOCK_WORDS) {
-                int8_t plain[NNSP_GROUP_ROWS * NNSP_BLOCK_COLS];
-                for (unsigned k = 0; k < sizeof plain; k++) {
-                    plain[k] = nnsp_weight(at, k / NNSP_BLOCK_COLS, k % NNSP_BLOCK_COLS);
-                }
-                crc = nnsp_crc32(crc, plain, sizeof plain);
-            }
-            crc = nnsp_crc32(crc, at, words * sizeof *at);
-            at += words;
-        }
+        crc = nnsp_layer_checksum(crc, &network->layers[i]);
     }
     return crc;
 }
@@ -113,9 +64,8 @@ nnsp_status nnsp_net_init(nnsp_net *net, const nnsp_network *network, void *stat
     int ended = 0;
     for (unsigned i = 0; i < network->layer_count; i++) {
         const nnsp_layer *layer = &network->layers[i];
-        const nnsp_status status = check_layer(layer, i + 1 == network->layer_count, ended);
-        if (status != NNSP_OK) {
-            return status;
+        if (!nnsp_layer_is_valid(layer, i + 1 == network->layer_count, ended)) {
+            return NNSP_ERR_TABLE;
         }
         ended = ended || layer->returns_last;
         if (i > 0 && (layer->inputs != layer[-1].units || layer->in_frac != layer[-1].out_frac)) {
@@ -135,7 +85,7 @@ nnsp_status nnsp_net_init(nnsp_net *net, const nnsp_network *network, void *stat
     net->state = state;
     net->buffer[0] = (int16_t *)(net->state + stream_bytes(network));
     net->buffer[1] = net->buffer[0] + widest(network);
-    net->gates = net->buffer[1] + widest(network);
+    net->scratch = net->buffer[1] + widest(network);
     nnsp_net_reset(net);
     return NNSP_OK;
 }
@@ -159,20 +109,19 @@ nnsp_status nnsp_net_step(nnsp_net *net, const int16_t *in, int16_t *out)
     memcpy(net->buffer[0], in, network->layers[0].inputs * sizeof *in);
     for (unsigned i = 0; i < network->layer_count; i++) {
         const nnsp_layer *layer = &network->layers[i];
-        int16_t *y = net->buffer[1 - i % 2];
-        if (!skipped) {
-            skipped = nnsp_layer_step(layer, state, net->buffer[i % 2], y, net->gates) == NNSP_NO_OUTPUT;
+        const int16_t *x = skipped ? NULL : net->buffer[i % 2];
+        /* The last frame of a clip has an output, even where strides skip it. */
+        if (!skipped || layer->returns_last) {
+            skipped = nnsp_layer_step(layer, state, x, net->buffer[1 - i % 2], net->scratch) ==
+                      NNSP_NO_OUTPUT;
         }
-        if (layer->returns_last && ends) {
-            /* The last frame of a clip gives its output, even where strides skip it. */
-            nnsp_lstm_output(layer, state, y);
-            skipped = 0;
-        } else if ((skipped && !ends) || layer->returns_last) {
+        if ((skipped || layer->returns_last) && !ends) {
             return NNSP_NO_OUTPUT;
         }
         state += nnsp_layer_state_bytes(layer);
     }
-    memcpy(out, net->buffer[network->layer_count % 2], network->layers[network->layer_count - 1u].units * sizeof *out);
+    memcpy(out, net->buffer[network->layer_count % 2],
+           network->layers[network->layer_count - 1u].units * sizeof *out);
     if (ends) {
         nnsp_net_reset(net);
     }

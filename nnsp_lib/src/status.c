@@ -10,7 +10,8 @@ const char *nnsp_status_text(nnsp_status status)
     case NNSP_ERR_ARGUMENT:
         return "a pointer is null, or the state is not 8-byte aligned";
     case NNSP_ERR_VERSION:
-        return "the tables are of another format version than this library: convert the model again";
+        return "the tables are of another format version than this library: "
+               "convert the model again";
     case NNSP_ERR_STATE:
         return "the state memory is smaller than the model needs";
     case NNSP_ERR_TABLE:

@@ -1,4 +1,4 @@
-"""The rounding rules and number formats; the twin of nnsp_lib/src/arithmetic.h (docs/numerics.md)."""
+"""The rounding rules and number formats; the twin of nnsp_lib/src/kernels/arithmetic.h (docs/numerics.md)."""
 
 from typing import Any
 

@@ -1,23 +1,30 @@
 /*
- * Stands in for the library. out = in / 2 + hops since the start, one hop late: a result that shows a lost, doubled or swapped
- * hop. FAULT_AT=n: the n-th hop executes an undefined instruction. OVERFLOW_AT=n: it needs more stack than there is. SLOW_AT=n: it
- * takes SLOW_TURNS turns of a loop more. A hop that is skipped is silence, and not counted.
+ * Stands in for the library. out = in / 2 + hops since the start, one hop late: a result that shows
+ * a lost, doubled or swapped hop. FAULT_AT=n: the n-th hop executes an undefined instruction.
+ * OVERFLOW_AT=n: it needs more stack than there is. SLOW_AT=n: it takes SLOW_TURNS turns of a loop
+ * more. A hop that is skipped is silence, and not counted.
  */
 #include <string.h>
 
 #include "def_nn0_double.h"
 
-static const nnsp_frontend_table frontend = {
-    .rate = NN0_DOUBLE_RATE, .hop = NN0_DOUBLE_HOP, .window_size = NN0_DOUBLE_WINDOW, .checksum = 0x0F0F0F0Fu};
+static const nnsp_frontend_table frontend = {.rate = NN0_DOUBLE_RATE,
+                                             .hop = NN0_DOUBLE_HOP,
+                                             .window_size = NN0_DOUBLE_WINDOW,
+                                             .checksum = 0x0F0F0F0Fu};
 static const nnsp_network network = {.version = NNSP_TABLE_VERSION, .checksum = 0x12345678u};
-const nnsp_model nn0_double = {
-    .name = "double", .frontend = &frontend, .network = &network, .state_bytes = NN0_DOUBLE_STATE_BYTES, .id = 0};
+const nnsp_model nn0_double = {.name = "double",
+                               .frontend = &frontend,
+                               .network = &network,
+                               .state_bytes = NN0_DOUBLE_STATE_BYTES,
+                               .id = 0};
 
 int16_t heard[NN0_DOUBLE_HOP]; /* the hop that was analysed last */
 static int16_t last[NN0_DOUBLE_HOP];
 static int hops;
 
-nnsp_status nnsp_enhancer_init(nnsp_enhancer *enhancer, const nnsp_model *model, void *state, size_t bytes)
+nnsp_status nnsp_enhancer_init(nnsp_enhancer *enhancer, const nnsp_model *model, void *state,
+                               size_t bytes)
 {
     (void)state;
     enhancer->model = model;

@@ -1,7 +1,8 @@
 /*
- * Throws frames, good, mutated and broken in every way, and plain noise at the parser and at the whole app with its microphone; after each one
- * the parser must read a good frame, and the app answer a HELLO. Usage: fuzz_link COUNT SEED. Built with sanitizers and
- * -Dmain=app_main for main.c; every buffer is exactly as large as the interface asks for.
+ * Throws frames, good, mutated and broken in every way, and plain noise at the parser and at the
+ * whole app with its microphone; after each one the parser must read a good frame, and the app
+ * answer a HELLO. Usage: fuzz_link COUNT SEED. Built with sanitizers and -Dmain=app_main for
+ * main.c; every buffer is exactly as large as the interface asks for.
  */
 #include <setjmp.h>
 #include <stdio.h>
@@ -84,7 +85,8 @@ static void expect_good(void)
     const uint32_t sequence = draw(0xFFFFFFFFu);
     uint8_t *payload = draw_bytes(bytes, draw(9));
     uint8_t *wire = malloc(LINK_WIRE_BYTES(bytes));
-    const size_t count = link_encode((link_type)type, sequence, payload, bytes, wire, LINK_WIRE_BYTES(bytes));
+    const size_t count =
+        link_encode((link_type)type, sequence, payload, bytes, wire, LINK_WIRE_BYTES(bytes));
     if (count == 0 || count > LINK_WIRE_BYTES(bytes)) {
         fail("encode gives a wrong size");
     }
@@ -100,8 +102,8 @@ static void expect_good(void)
             fail("an event inside a frame");
         }
     }
-    if (event != LINK_FRAME || parser.type != type || parser.sequence != sequence || parser.payload_bytes != bytes ||
-        memcmp(parser.payload, payload, bytes) != 0) {
+    if (event != LINK_FRAME || parser.type != type || parser.sequence != sequence ||
+        parser.payload_bytes != bytes || memcmp(parser.payload, payload, bytes) != 0) {
         fail("a good frame was not read");
     }
     free(wire);
@@ -111,8 +113,8 @@ static void expect_good(void)
 /* A frame that fits the state the app is in, more or less. */
 static size_t sensible(uint8_t *payload, link_type *type, uint32_t *sequence)
 {
-    static const uint8_t types[] = {LINK_START, LINK_START, LINK_START, LINK_AUDIO, LINK_AUDIO, LINK_AUDIO, LINK_SET,
-                                    LINK_STATS, LINK_STOP,  LINK_RESET};
+    static const uint8_t types[] = {LINK_START, LINK_START, LINK_START, LINK_AUDIO, LINK_AUDIO,
+                                    LINK_AUDIO, LINK_SET,   LINK_STATS, LINK_STOP,  LINK_RESET};
     *type = (link_type)types[draw(sizeof types)];
     *sequence = draw(4);
     if (draw(500) == 0) {
@@ -129,7 +131,8 @@ static size_t sensible(uint8_t *payload, link_type *type, uint32_t *sequence)
         return 9;
     }
     if (*type == LINK_SET) {
-        uint8_t *at = link_put_u16(link_put_u16(payload, (uint16_t)draw(33000)), (uint16_t)draw(33000));
+        uint8_t *at =
+            link_put_u16(link_put_u16(payload, (uint16_t)draw(33000)), (uint16_t)draw(33000));
         *at++ = draw(20) != 0 ? draw(2) != 0 : 7;
         *at = draw(20) != 0 ? draw(2) != 0 : 7;
         return 6;
@@ -169,7 +172,10 @@ static uint8_t *draw_junk(size_t *count)
     return junk;
 }
 
-/* The board around the app: when it has taken all input of a round and answered, the next round begins. */
+/*
+ * The board around the app: when it has taken all input of a round and answered, the next round
+ * begins.
+ */
 typedef enum phase { JUNK, DRAIN, ASK } phase;
 static phase at_phase = ASK;
 static uint8_t *input;
@@ -185,8 +191,8 @@ static void report(void)
     for (int event = LINK_NONE; event <= LINK_OTHER_VERSION; event++) {
         printf("%s: %u\n", link_event_text((link_event)event), events[event]);
     }
-    printf("RESULT: %u\nLIVE: %u\nEVENT: %u\nSCORES: %u\nERROR: %u\nexits: %u\n", said[LINK_RESULT], said[LINK_LIVE],
-           said[LINK_EVENT], said[LINK_SCORES], said[LINK_ERROR], exits);
+    printf("RESULT: %u\nLIVE: %u\nEVENT: %u\nSCORES: %u\nERROR: %u\nexits: %u\n", said[LINK_RESULT],
+           said[LINK_LIVE], said[LINK_EVENT], said[LINK_SCORES], said[LINK_ERROR], exits);
 }
 
 static void next_phase(void)
@@ -196,7 +202,7 @@ static void next_phase(void)
     input_bytes = input_at = 0;
     turns = 0;
     if (at_phase == JUNK) {
-        at_phase = DRAIN; /* a board whose memory is full of what its host did not read cannot answer */
+        at_phase = DRAIN; /* a board that is full of what its host did not read cannot answer */
     } else if (at_phase == DRAIN) {
         at_phase = ASK;
         answered = false;
@@ -241,7 +247,9 @@ size_t port_write(const uint8_t *bytes, size_t count)
         const link_event event = link_parser_push(&host, bytes[i]);
         if (event == LINK_FRAME) {
             said[host.type]++;
-            next_hop = host.type == LINK_RESULT ? host.sequence + 1 : host.type == LINK_START ? 0 : next_hop;
+            next_hop = host.type == LINK_RESULT  ? host.sequence + 1
+                       : host.type == LINK_START ? 0
+                                                 : next_hop;
             answered |= host.type == LINK_HELLO && host.sequence == now + 1000u;
         } else if (event != LINK_NONE) {
             fail("the app sent a broken frame");
@@ -252,8 +260,12 @@ size_t port_write(const uint8_t *bytes, size_t count)
 
 const port_facts *port_init(void)
 {
-    static const port_facts facts = {.board = "fuzz", .reset_cause = "", .receive_bytes = 4096, .count_hz = 100000,
-                                     .microphone_hz = 16000, .line_hz = 400000};
+    static const port_facts facts = {.board = "fuzz",
+                                     .reset_cause = "",
+                                     .receive_bytes = 4096,
+                                     .count_hz = 100000,
+                                     .microphone_hz = 16000,
+                                     .line_hz = 400000};
     return &facts;
 }
 
@@ -344,7 +356,7 @@ int main(int argc, char **argv)
     /* A program that ended is started again, and goes on with the rest of the input. */
     if (setjmp(restart) != 0) {
         exits++;
-        input_at = at_phase == ASK ? 0 : input_at; /* the program had read some of it: the host asks again */
+        input_at = at_phase == ASK ? 0 : input_at; /* some of it was read: the host asks again */
     }
     static uint8_t host_frame[HOST_BYTES];
     link_parser_init(&host, host_frame, sizeof host_frame);

@@ -1,13 +1,14 @@
 /*
- * The board contract on a Linux process: the link is the socket on file descriptors 0 and 1. MICROPHONE_HZ gives it a microphone
- * that counts, and gives a hop every HOP_MS; LINE_HZ is the rate of its line and COUNT_HZ that of its counter by its own words, BUTTON_AT the hop at
- * which its button is pressed. Its line takes nothing before DEAF_UNTIL bytes have come in.
+ * The board contract on a Linux process: the link is the socket on file descriptors 0 and 1.
+ * MICROPHONE_HZ gives it a microphone that counts, and gives a hop every HOP_MS; LINE_HZ is the
+ * rate of its line and COUNT_HZ that of its counter by its own words, BUTTON_AT the hop at which
+ * its button is pressed. Its line takes nothing before DEAF_UNTIL bytes have come in.
  */
 #include <errno.h>
 #include <poll.h>
-#include <time.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "port.h"
@@ -47,9 +48,13 @@ static int64_t milliseconds(void)
 
 const port_facts *port_init(void)
 {
-    static const port_facts facts = {
-        .board = "host process", .reset_cause = "started", .receive_bytes = 4096, .unit = PORT_INSTRUCTIONS,
-        .microphone_hz = MICROPHONE_HZ, .line_hz = LINE_HZ, .count_hz = COUNT_HZ};
+    static const port_facts facts = {.board = "host process",
+                                     .reset_cause = "started",
+                                     .receive_bytes = 4096,
+                                     .unit = PORT_INSTRUCTIONS,
+                                     .microphone_hz = MICROPHONE_HZ,
+                                     .line_hz = LINE_HZ,
+                                     .count_hz = COUNT_HZ};
     return &facts;
 }
 

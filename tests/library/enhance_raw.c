@@ -1,4 +1,7 @@
-/* Raw int16 from standard input through a compiled model to standard output. MODEL_* name the model's generated files. */
+/*
+ * Raw int16 from standard input through a compiled model to standard output. MODEL_* name the
+ * model's generated files.
+ */
 #include <stdio.h>
 
 #include "nnsp.h"
@@ -17,7 +20,8 @@ int main(void)
         return 1;
     }
     while (fread(hop, sizeof hop, 1, stdin) == 1) {
-        if (nnsp_enhancer_process(&enhancer, hop, hop) != NNSP_OK || fwrite(hop, sizeof hop, 1, stdout) != 1) {
+        if (nnsp_enhancer_process(&enhancer, hop, hop) != NNSP_OK ||
+            fwrite(hop, sizeof hop, 1, stdout) != 1) {
             return 1;
         }
     }

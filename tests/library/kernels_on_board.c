@@ -1,14 +1,15 @@
 /*
- * Kernels on the cases of cases.bin, and what they give to results.bin: the same program for a board, with the target's
- * kernels, and for this computer, with the portable ones. tests/python/test_kernels.py writes the cases and compares.
+ * Kernels on the cases of cases.bin, and what they give to results.bin: the same program for a
+ * board, with the target's kernels, and for this computer, with the portable ones.
+ * tests/python/test_kernels.py writes the cases and compares.
  *
- * A case is ten 32-bit words (kind, six arguments, unused, bytes of input, bytes of output), then its arrays, each
- * padded to 8 bytes. Every array lies between guards, at an address that the case chooses; guards of outputs are part
- * of the result.
+ * A case is ten 32-bit words (kind, six arguments, unused, bytes of input, bytes of output), then
+ * its arrays, each padded to 8 bytes. Every array lies between guards, at an address that the case
+ * chooses; guards of outputs are part of the result.
  */
-#include "arithmetic.h"
 #include "files.h"
-#include "kernels.h"
+#include "kernels/arithmetic.h"
+#include "kernels/kernels.h"
 #include "models.h" /* MODELS(MODEL): symbol, bytes of state, name of the architecture */
 #include "nnsp.h"
 #include "stream.h"
@@ -99,7 +100,8 @@ static void matvec(const uint32_t *a)
     const unsigned rows = a[0], cols = a[1];
     const stream_matrix matrix = take_matrix(rows, cols);
     const int32_t *bias = take(rows * sizeof *bias, 0);
-    const int16_t *multiplier = take(rows * sizeof *multiplier, 0), *x = take(nnsp_padded(cols) * sizeof *x, a[3]);
+    const int16_t *multiplier = take(rows * sizeof *multiplier, 0),
+                  *x = take(nnsp_padded(cols) * sizeof *x, a[3]);
     uint32_t *stream = room(STREAM_WORDS(rows, cols) * sizeof *stream, WORD);
     int16_t *y = room(nnsp_padded(rows) * sizeof *y, a[4]);
     stream_fill(stream, &matrix, bias, multiplier, NULL, NULL);
@@ -107,16 +109,22 @@ static void matvec(const uint32_t *a)
     give_rows(y, rows);
 }
 
-/* units, cols, shift, offset of x, of h, of y; as for matvec, then recurrent, its multiplier, h [padded units] */
+/*
+ * units, cols, shift, offset of x, of h, of y; as for matvec, then recurrent, its multiplier, h
+ * [padded units]
+ */
 static void gates(const uint32_t *a)
 {
     const unsigned units = a[0], cols = a[1], rows = 4 * units;
     const stream_matrix matrix = take_matrix(rows, cols);
     const int32_t *bias = take(rows * sizeof *bias, 0);
-    const int16_t *multiplier = take(rows * sizeof *multiplier, 0), *x = take(nnsp_padded(cols) * sizeof *x, a[3]);
+    const int16_t *multiplier = take(rows * sizeof *multiplier, 0),
+                  *x = take(nnsp_padded(cols) * sizeof *x, a[3]);
     const stream_matrix recurrent = take_matrix(rows, units);
-    const int16_t *other = take(rows * sizeof *other, 0), *h = take(nnsp_padded(units) * sizeof *h, a[4]);
-    uint32_t *stream = room((STREAM_WORDS(rows, cols) + STREAM_WORDS(rows, units)) * sizeof *stream, WORD);
+    const int16_t *other = take(rows * sizeof *other, 0),
+                  *h = take(nnsp_padded(units) * sizeof *h, a[4]);
+    uint32_t *stream =
+        room((STREAM_WORDS(rows, cols) + STREAM_WORDS(rows, units)) * sizeof *stream, WORD);
     int16_t *y = room(nnsp_padded(rows) * sizeof *y, a[5]);
     stream_fill(stream, &matrix, bias, multiplier, &recurrent, other);
     nnsp_gates_s8_s16(stream, a[2], x, cols, h, units, y);
@@ -144,7 +152,8 @@ static void lstm_update(const uint32_t *a)
 }
 
 /* log2n; z, and for all but bit reversal twiddles */
-static void transform(const uint32_t *a, size_t points, void (*apply)(int32_t *, unsigned, const int32_t *))
+static void transform(const uint32_t *a, size_t points,
+                      void (*apply)(int32_t *, unsigned, const int32_t *))
 {
     int32_t *z = take(points * 2 * sizeof *z, WORD);
     const int32_t *twiddle = take(((size_t)3 << a[0]) * sizeof *twiddle, WORD);
@@ -234,7 +243,10 @@ static void log2_of_each(const uint32_t *a)
     give(level, a[0] * sizeof *level);
 }
 
-/* features, kind, power shift, bins, offset of features and of rising; z, band edges, rising, mean, gain */
+/*
+ * features, kind, power shift, bins, offset of features and of rising; z, band edges, rising, mean,
+ * gain
+ */
 static void features(const uint32_t *a)
 {
     const size_t n = a[0], bins = a[3];
@@ -242,8 +254,12 @@ static void features(const uint32_t *a)
     const uint16_t *edge = take((n + 2) * sizeof *edge, 2);
     const int16_t *rising = take(bins * sizeof *rising, a[5]);
     const int32_t *mean = take(n * sizeof *mean, WORD), *gain = take(n * sizeof *gain, WORD);
-    const nnsp_frontend_table table = {.band_edge = edge, .rising = rising, .mean = mean, .gain = gain,
-                                       .features = (uint16_t)n, .feature_kind = (uint8_t)a[1],
+    const nnsp_frontend_table table = {.band_edge = edge,
+                                       .rising = rising,
+                                       .mean = mean,
+                                       .gain = gain,
+                                       .features = (uint16_t)n,
+                                       .feature_kind = (uint8_t)a[1],
                                        .power_shift = (uint8_t)a[2]};
     int16_t *out = room(n * sizeof *out, a[4]);
     nnsp_features_s16(&table, z, out);
@@ -252,10 +268,15 @@ static void features(const uint32_t *a)
 
 #define STATE(symbol, bytes, arch) uint64_t symbol[(bytes + 7) / 8];
 #define MODEL(symbol, bytes, arch) &symbol,
-static union { MODELS(STATE) } state;
+static union {
+    MODELS(STATE)
+} state;
 static const nnsp_model *const models[] = {MODELS(MODEL)};
 
-/* number of the model, samples, hops between changes to skipping and back (0: none is skipped); samples */
+/*
+ * number of the model, samples, hops between changes to skipping and back (0: none is skipped);
+ * samples
+ */
 static void enhance(const uint32_t *a)
 {
     static nnsp_enhancer enhancer;
@@ -276,7 +297,10 @@ static void enhance(const uint32_t *a)
     give(x, a[1] * sizeof *x);
 }
 
-/* number of the model, samples, outputs; samples. Each output is its scores and what the detector makes of them. */
+/*
+ * number of the model, samples, outputs; samples. Each output is its scores and what the detector
+ * makes of them.
+ */
 static void classify(const uint32_t *a)
 {
     static nnsp_classifier classifier;
@@ -285,8 +309,8 @@ static void classify(const uint32_t *a)
     const nnsp_model *model = models[a[0]];
     const size_t width = model->label_count + (size_t)1;
     int16_t *x = take(a[1] * sizeof *x, 2), *out = room(a[2] * width * sizeof *out, 2), *to = out;
-    if (nnsp_classifier_init(&classifier, model, &state, model->state_bytes) != NNSP_OK || width > 16 ||
-        nnsp_detector_init(&detector, model, smoothed) != NNSP_OK) {
+    if (nnsp_classifier_init(&classifier, model, &state, model->state_bytes) != NNSP_OK ||
+        width > 16 || nnsp_detector_init(&detector, model, smoothed) != NNSP_OK) {
         leave(5);
     }
     for (uint32_t i = 0; i < a[1]; i += model->frontend->hop) {
@@ -309,27 +333,68 @@ static void run(const header *h)
     const uint32_t *a = h->argument;
     const size_t points = (size_t)1 << a[0] % 32;
     switch (h->kind) {
-    case MATVEC: matvec(a); break;
-    case GATES: gates(a); break;
-    case TANH: activation(a, nnsp_tanh_s16); break;
-    case SIGMOID: activation(a, nnsp_sigmoid_s16); break;
-    case RELU6: activation(a, nnsp_relu6_s16); break;
-    case LSTM_UPDATE: lstm_update(a); break;
-    case FFT: transform(a, points, nnsp_fft_s32); break;
-    case WINDOW: window(a); break;
-    case BIT_REVERSE: transform(a, points, bit_reverse); break;
-    case SPLIT_FORWARD: transform(a, points + 1, nnsp_split_forward_s32); break;
-    case SPLIT_INVERSE: transform(a, points + 1, nnsp_split_inverse_s32); break;
-    case RFFT: rfft(a); break;
-    case IRFFT: irfft(a); break;
-    case MASK: mask(a); break;
-    case BAND_MASK: band_mask(a); break;
-    case OVERLAP_ADD: overlap_add(a); break;
-    case LOG2: log2_of_each(a); break;
-    case FEATURES: features(a); break;
-    case ENHANCER: enhance(a); break;
-    case CLASSIFIER: classify(a); break;
-    default: leave(7);
+    case MATVEC:
+        matvec(a);
+        break;
+    case GATES:
+        gates(a);
+        break;
+    case TANH:
+        activation(a, nnsp_tanh_s16);
+        break;
+    case SIGMOID:
+        activation(a, nnsp_sigmoid_s16);
+        break;
+    case RELU6:
+        activation(a, nnsp_relu6_s16);
+        break;
+    case LSTM_UPDATE:
+        lstm_update(a);
+        break;
+    case FFT:
+        transform(a, points, nnsp_fft_s32);
+        break;
+    case WINDOW:
+        window(a);
+        break;
+    case BIT_REVERSE:
+        transform(a, points, bit_reverse);
+        break;
+    case SPLIT_FORWARD:
+        transform(a, points + 1, nnsp_split_forward_s32);
+        break;
+    case SPLIT_INVERSE:
+        transform(a, points + 1, nnsp_split_inverse_s32);
+        break;
+    case RFFT:
+        rfft(a);
+        break;
+    case IRFFT:
+        irfft(a);
+        break;
+    case MASK:
+        mask(a);
+        break;
+    case BAND_MASK:
+        band_mask(a);
+        break;
+    case OVERLAP_ADD:
+        overlap_add(a);
+        break;
+    case LOG2:
+        log2_of_each(a);
+        break;
+    case FEATURES:
+        features(a);
+        break;
+    case ENHANCER:
+        enhance(a);
+        break;
+    case CLASSIFIER:
+        classify(a);
+        break;
+    default:
+        leave(7);
     }
 }
 

@@ -20,6 +20,8 @@ STRICT = ["-std=c99", "-Wall", "-Wextra", "-Wconversion", "-Werror"]
 @pytest.mark.parametrize("strides", [1, 2])
 def test_strict_and_sanitized(tmp_path: Path, compiler: str, strides: int) -> None:
     """No warning, no undefined behaviour, no stray access, in place, and the same integers."""
+    import library_sources
+
     assert shutil.which(compiler), f"{compiler} is not installed; ./nnsp test installs it"
     model = build_model(FrontEnd(), strides)
     tables.write(
@@ -28,14 +30,13 @@ def test_strict_and_sanitized(tmp_path: Path, compiler: str, strides: int) -> No
     names = {"MODEL_HEADER": '"def_nn7_tiny.h"', "MODEL": "nn7_tiny"}
     names |= {f"MODEL_{what}": f"NN7_TINY_{what}" for what in ("HOP", "STATE_BYTES")}
     sources = [
-        *(ROOT / "nnsp_lib/src").glob("*.c"),
-        *(ROOT / "nnsp_lib/src/arch/portable").glob("*.c"),
+        *library_sources.find(ROOT),
         tmp_path / "def_nn7_tiny.c",
         ROOT / "tests/library/enhance_raw.c",
     ]
     program = tmp_path / "enhance_raw"
     sanitize = ["-g", "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
-    include = [f"-I{ROOT / 'nnsp_lib/include'}", f"-I{ROOT / 'nnsp_lib/src'}", f"-I{tmp_path}"]
+    include = [f"-I{ROOT / 'nnsp_lib/include'}", f"-I{tmp_path}"]
     defines = [f"-D{name}={value}" for name, value in names.items()]
     subprocess.run(
         [compiler, *STRICT, *sanitize, *include, *defines, *map(str, sources), "-o", str(program)], check=True

@@ -627,10 +627,10 @@ def tables_folder(tmp_path_factory: pytest.TempPathFactory, models: list[Integer
 @pytest.fixture(scope="module")
 def host(tmp_path_factory: pytest.TempPathFactory, tables_folder: Path) -> Program:
     """The portable kernels here, checked for overflow and undefined behaviour."""
-    import cortex_m
+    import library_sources
 
     folder = tmp_path_factory.mktemp("host")
-    sources = [*cortex_m.library_sources("portable", ROOT), *sorted(tables_folder.glob("*.c")), SOURCE]
+    sources = [*library_sources.find(ROOT), *sorted(tables_folder.glob("*.c")), SOURCE]
     sanitize = ["-g", "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
     options = [*STRICT, *sanitize, "-DNNSP_CHECKED", *INCLUDE, f"-I{tables_folder}", *sources]
     return Program("host", compiled("gcc", folder / "kernels", *options), folder)

@@ -28,7 +28,7 @@ DOUBLE_SOURCES = [
 DOUBLE = [DOUBLES / "def_nn0_double.c"]
 DOUBLE_VAD = [DOUBLES / "def_nn1_vad.c"]
 DOUBLE_KWS = [DOUBLES / "def_nn2_kws.c"]
-INCLUDES = [f"-I{path}" for path in (APP, ROOT / "nnsp_lib/include", ROOT / "nnsp_lib/src", DOUBLES)]
+INCLUDES = [f"-I{path}" for path in (APP, ROOT / "nnsp_lib/include", DOUBLES)]
 SANITIZE = ["-g", "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
 STRICT = ["-std=c99", "-D_POSIX_C_SOURCE=200112L", "-Wall", "-Wextra", "-Wconversion", "-Werror"]
 
@@ -78,7 +78,12 @@ def build_image(output: Path, models: list[Path], sources: list[Path], flags: li
     ]
     # One object a source, named after it: the linker script finds the tables by name.
     objects = [
-        compile_c(output.with_name(f"{source.stem}.o"), [source], ["-c", *options], "arm-none-eabi-gcc")
+        compile_c(
+            output.with_name(f"{source.parent.name}_{source.stem}.o"),
+            [source],
+            ["-c", *options],
+            "arm-none-eabi-gcc",
+        )
         for source in everything
     ]
     link = [*target.MACHINE, *cortex_m.LINK, *cortex_m.linker_script(folders)]
@@ -101,10 +106,9 @@ def small_table(folder: Path, net_id: int = 9, seed: int = 1) -> Path:
 
 def real_image(output: Path, models: list[Path], board: str = "qemu_m4") -> Path:
     """Image for an emulated board of the real library and these tables, all of one folder."""
-    import cortex_m
+    import library_sources
 
-    arch = importlib.import_module(f"target_{board}").ARCH
-    sources = [*models, *cortex_m.library_sources(arch, ROOT)]
+    sources = [*models, *library_sources.find(ROOT)]
     return build_image(output, models, sources, [f"-I{models[0].parent}"], board)
 
 

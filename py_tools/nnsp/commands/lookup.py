@@ -1,4 +1,4 @@
-"""Write nnsp_lib/src/lookup.c, the tables behind tanh, sigmoid, log2 and softmax."""
+"""Write nnsp_lib/src/kernels/lookup.c, the tables behind tanh, sigmoid, log2 and softmax."""
 
 from nnsp.integer import tables
 from nnsp.places import ROOT
@@ -6,5 +6,5 @@ from nnsp.places import ROOT
 
 def main() -> None:
     """Write the file in its place."""
-    folder = ROOT / "nnsp_lib" / "src"
+    folder = ROOT / "nnsp_lib" / "src" / "kernels"
     tables.write(folder, {"lookup.c": tables.lookup_source()})

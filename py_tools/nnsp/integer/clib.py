@@ -34,7 +34,7 @@ int32_t nnsp_log2_u64(uint64_t x);
 def declarations() -> str:
     """C declarations of the public headers, without what only a preprocessor understands."""
     text = "\n".join((ROOT / "nnsp_lib/include" / f"nnsp_{name}.h").read_text() for name in HEADERS)
-    text = re.sub(r"/\*.*?\*/", "", text, flags=re.DOTALL)
+    text = re.sub(r"/\*.*?\*/|#ifdef __cplusplus\n.*?#endif\n", "", text, flags=re.DOTALL)
     return re.sub(r"^[ \t]*#(?:.*\\\n)*.*$", "", text, flags=re.MULTILINE)
 
 

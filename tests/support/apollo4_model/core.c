@@ -36,10 +36,10 @@ struct core {
     uint32_t ticks;
     uint32_t pc;
     uint32_t stack_begin, stack_end;
-    uint32_t interrupt;  /* what Unicorn raised; 0: nothing */
+    uint32_t interrupt; /* what Unicorn raised; 0: nothing */
     uint32_t fault_address;
     bool stop, reset_wanted;
-    bool between;        /* stopped at the start of a block, not by an instruction */
+    bool between; /* stopped at the start of a block, not by an instruction */
     uint32_t line[3], pending[3], enabled[3], active[3];
     uint8_t priority[96];
     uint32_t nested[16]; /* numbers of the exceptions under way */
@@ -132,7 +132,8 @@ static bool masked(const core *c, int one)
 static uint32_t takes(const core *c)
 {
     const uint32_t exception = most_urgent(c);
-    if (!exception || urgency(c, exception) >= present_urgency(c) || masked(c, urgency(c, exception))) {
+    if (!exception || urgency(c, exception) >= present_urgency(c) ||
+        masked(c, urgency(c, exception))) {
         return 0;
     }
     return exception;
@@ -198,8 +199,11 @@ static void on_block(uc_engine *uc, uint64_t address, uint32_t size, void *user)
     }
     const block *b = find_block(c, (uint32_t)address, size);
     if (b->uses_fpu && (c->cpacr >> 20 & 0xFu) != 0xFu) {
-        object(c, "0x%08X: an instruction of the FPU before CPACR (0xE000ED88) bits 23..20 are set and an ISB follows",
-               (unsigned)address);
+        object(
+            c,
+            "0x%08X: an instruction of the FPU before CPACR (0xE000ED88) bits 23..20 are set and "
+            "an ISB follows",
+            (unsigned)address);
         return;
     }
     c->executed += b->instructions;
@@ -213,7 +217,8 @@ static void on_interrupt(uc_engine *uc, uint32_t number, void *user)
     uc_emu_stop(uc);
 }
 
-static bool on_unmapped(uc_engine *uc, uc_mem_type type, uint64_t address, int size, int64_t value, void *user)
+static bool on_unmapped(uc_engine *uc, uc_mem_type type, uint64_t address, int size, int64_t value,
+                        void *user)
 {
     core *c = user;
     (void)uc, (void)type, (void)size, (void)value;
@@ -262,23 +267,40 @@ static bool nvic(core *c, uint32_t at, uint32_t *value, bool write)
 static uint32_t *system_word(core *c, uint32_t address)
 {
     switch (address) {
-    case 0xE000ED08u: return &c->vtor;
-    case 0xE000ED10u: return &c->scr;
-    case 0xE000ED14u: return &c->ccr;
-    case 0xE000ED18u: return &c->shpr[0];
-    case 0xE000ED1Cu: return &c->shpr[1];
-    case 0xE000ED20u: return &c->shpr[2];
-    case 0xE000ED24u: return &c->shcsr;
-    case 0xE000ED28u: return &c->cfsr;
-    case 0xE000ED2Cu: return &c->hfsr;
-    case 0xE000ED34u: return &c->mmfar;
-    case 0xE000ED38u: return &c->bfar;
-    case 0xE000ED88u: return &c->cpacr;
-    case 0xE000EDFCu: return &c->demcr;
-    case 0xE000EF34u: return &c->fpccr;
-    case 0xE000EF38u: return &c->fpcar;
-    case 0xE000EF3Cu: return &c->fpdscr;
-    default: return NULL;
+    case 0xE000ED08u:
+        return &c->vtor;
+    case 0xE000ED10u:
+        return &c->scr;
+    case 0xE000ED14u:
+        return &c->ccr;
+    case 0xE000ED18u:
+        return &c->shpr[0];
+    case 0xE000ED1Cu:
+        return &c->shpr[1];
+    case 0xE000ED20u:
+        return &c->shpr[2];
+    case 0xE000ED24u:
+        return &c->shcsr;
+    case 0xE000ED28u:
+        return &c->cfsr;
+    case 0xE000ED2Cu:
+        return &c->hfsr;
+    case 0xE000ED34u:
+        return &c->mmfar;
+    case 0xE000ED38u:
+        return &c->bfar;
+    case 0xE000ED88u:
+        return &c->cpacr;
+    case 0xE000EDFCu:
+        return &c->demcr;
+    case 0xE000EF34u:
+        return &c->fpccr;
+    case 0xE000EF38u:
+        return &c->fpcar;
+    case 0xE000EF3Cu:
+        return &c->fpdscr;
+    default:
+        return NULL;
     }
 }
 
@@ -335,16 +357,20 @@ static void system_write(uc_engine *uc, uint64_t offset, unsigned size, uint64_t
     if (size == 1u && address >= 0xE000ED18u && address < 0xE000ED24u) {
         ((uint8_t *)c->shpr)[address - 0xE000ED18u] = (uint8_t)value;
     } else if (size != 4u) {
-        object(c, "0x%08X: %u-bit write of a system register, expected 32 bits", address, 8u * size);
+        object(c, "0x%08X: %u-bit write of a system register, expected 32 bits", address,
+               8u * size);
     } else if (address == 0xE000ED28u || address == 0xE000ED2Cu) {
         *word &= ~value;
     } else if (address == 0xE000ED08u && value & 0x1FFu) {
-        object(c, "VTOR (0xE000ED08) = 0x%08X: a table of 100 vectors must be aligned to 512 bytes", value);
+        object(c, "VTOR (0xE000ED08) = 0x%08X: a table of 100 vectors must be aligned to 512 bytes",
+               value);
     } else if (word) {
         *word = value;
     } else if (address == 0xE000ED0Cu) {
         if (value >> 16 != 0x05FAu) {
-            object(c, "AIRCR (0xE000ED0C) = 0x%08X: the key 0x05FA is missing, the write is ignored", value);
+            object(c,
+                   "AIRCR (0xE000ED0C) = 0x%08X: the key 0x05FA is missing, the write is ignored",
+                   value);
         }
         c->aircr_group = value >> 8 & 7u;
         c->reset_wanted = value >> 2 & 1u;
@@ -353,7 +379,8 @@ static void system_write(uc_engine *uc, uint64_t offset, unsigned size, uint64_t
         }
     } else if (address == 0xE0001000u || address == 0xE0001004u) {
         if (!(c->demcr >> 24 & 1u)) {
-            object(c, "0x%08X: the DWT is written before DEMCR (0xE000EDFC) bit 24 is set", address);
+            object(c, "0x%08X: the DWT is written before DEMCR (0xE000EDFC) bit 24 is set",
+                   address);
         }
         const uint32_t now = address == 0xE0001004u ? value : cycles(c);
         c->dwt = address == 0xE0001000u ? value & 1u : c->dwt;
@@ -364,14 +391,17 @@ static void system_write(uc_engine *uc, uint64_t offset, unsigned size, uint64_t
         value = 1u << irq % 32u;
         (void)nvic(c, 0x200u + irq / 32u * 4u, &value, true);
     } else if (!nvic(c, address - 0xE000E000u, &value, true)) {
-        object(c, "0x%08X = 0x%08X: a write of a system register that the model does not know", address, value);
+        object(c, "0x%08X = 0x%08X: a write of a system register that the model does not know",
+               address, value);
     }
 }
 
 core *core_open(core_read read, core_write write, core_fault fault)
 {
-    static const uint32_t windows[WINDOWS][2] = {
-        {0x40000000u, 0x400000u}, {0x42000000u, 0x4000u}, {0x47FF0000u, 0x1000u}, {0x48000000u, 0x1000u}};
+    static const uint32_t windows[WINDOWS][2] = {{0x40000000u, 0x400000u},
+                                                 {0x42000000u, 0x4000u},
+                                                 {0x47FF0000u, 0x1000u},
+                                                 {0x48000000u, 0x1000u}};
     core *c = calloc(1, sizeof *c);
     if (c == NULL) {
         return NULL;
@@ -387,7 +417,8 @@ core *core_open(core_read read, core_write write, core_fault fault)
     }
     for (size_t i = 0; i < WINDOWS; i++) {
         c->windows[i] = (window){c, windows[i][0]};
-        uc_mmio_map(c->uc, windows[i][0], windows[i][1], on_read, &c->windows[i], on_write, &c->windows[i]);
+        uc_mmio_map(c->uc, windows[i][0], windows[i][1], on_read, &c->windows[i], on_write,
+                    &c->windows[i]);
     }
     uc_mmio_map(c->uc, 0xE0000000u, 0x100000u, system_read, c, system_write, c);
     uc_hook hook;
@@ -405,7 +436,8 @@ void core_close(core *c)
 
 int core_map(core *c, uint32_t address, uint32_t bytes, int writable)
 {
-    return (int)uc_mem_map(c->uc, address, bytes, writable ? UC_PROT_ALL : UC_PROT_READ | UC_PROT_EXEC);
+    return (int)uc_mem_map(c->uc, address, bytes,
+                           writable ? UC_PROT_ALL : UC_PROT_READ | UC_PROT_EXEC);
 }
 
 int core_unmap(core *c, uint32_t address, uint32_t bytes)
@@ -433,8 +465,8 @@ static bool stack_fits(core *c, uint32_t sp, const char *when)
 {
     /* Below its memory a stack that overflows faults by itself; anywhere else it was put there. */
     if (sp > c->stack_end || sp + 0x10000u < c->stack_begin || sp % 4u) {
-        object(c, "SP = 0x%08X %s at 0x%08X: the stack must lie in the TCM, 0x%08X to 0x%08X", sp, when, c->pc,
-               c->stack_begin, c->stack_end);
+        object(c, "SP = 0x%08X %s at 0x%08X: the stack must lie in the TCM, 0x%08X to 0x%08X", sp,
+               when, c->pc, c->stack_begin, c->stack_end);
         return false;
     }
     return true;
@@ -457,7 +489,8 @@ void core_reset(core *c, uint32_t table)
     memset(c->shpr, 0, sizeof c->shpr);
     memset(c->blocks, 0, sizeof c->blocks);
     c->depth = 0;
-    c->vtor = c->aircr_group = c->scr = c->shcsr = c->cfsr = c->hfsr = c->mmfar = c->bfar = c->cpacr = 0;
+    c->vtor = c->aircr_group = c->scr = c->shcsr = c->cfsr = c->hfsr = c->mmfar = c->bfar =
+        c->cpacr = 0;
     c->ccr = 0x200u;
     c->fpccr = 0xC0000000u;
     c->fpcar = c->fpdscr = c->demcr = c->dwt = c->cycles_frozen = 0;
@@ -485,11 +518,14 @@ void core_reset(core *c, uint32_t table)
     (void)stack_fits(c, sp, "in the vector table, entry");
 }
 
-/* Save the registers and go to a vector. All is saved at once: lazy saving of the FPU's looks the same from outside. */
+/*
+ * Save the registers and go to a vector. All is saved at once: lazy saving of the FPU's looks the
+ * same from outside.
+ */
 static void enter(core *c, uint32_t exception)
 {
-    static const int saved[] = {UC_ARM_REG_R0, UC_ARM_REG_R1,  UC_ARM_REG_R2, UC_ARM_REG_R3,
-                                UC_ARM_REG_R12, UC_ARM_REG_LR};
+    static const int saved[] = {UC_ARM_REG_R0, UC_ARM_REG_R1,  UC_ARM_REG_R2,
+                                UC_ARM_REG_R3, UC_ARM_REG_R12, UC_ARM_REG_LR};
     const uint32_t control = get(c, UC_ARM_REG_CONTROL);
     const bool fpu = control >> 2 & 1u;
     uint32_t frame[26];
@@ -505,7 +541,8 @@ static void enter(core *c, uint32_t exception)
         frame[i] = get(c, saved[i]);
     }
     frame[6] = c->pc;
-    frame[7] = (get(c, UC_ARM_REG_XPSR) & 0xFF0FFC00u) | 0x01000000u | (c->depth ? c->nested[c->depth - 1u] : 0u);
+    frame[7] = (get(c, UC_ARM_REG_XPSR) & 0xFF0FFC00u) | 0x01000000u |
+               (c->depth ? c->nested[c->depth - 1u] : 0u);
     const uint32_t words = fpu ? 26 : 8;
     if (fpu) {
         for (uint32_t i = 0; i < 16; i++) {
@@ -542,16 +579,16 @@ static void enter(core *c, uint32_t exception)
     set(c, UC_ARM_REG_IPSR, exception);
     const uint32_t vector = word_at(c, c->vtor + 4u * exception);
     if (!(vector & 1u)) {
-        object(c, "0x%08X: the vector of exception %u is 0x%08X, no Thumb address", c->vtor + 4u * exception, exception,
-               vector);
+        object(c, "0x%08X: the vector of exception %u is 0x%08X, no Thumb address",
+               c->vtor + 4u * exception, exception, vector);
     }
     c->pc = vector & ~1u;
 }
 
 static void leave(core *c, uint32_t code)
 {
-    static const int saved[] = {UC_ARM_REG_R0, UC_ARM_REG_R1,  UC_ARM_REG_R2, UC_ARM_REG_R3,
-                                UC_ARM_REG_R12, UC_ARM_REG_LR};
+    static const int saved[] = {UC_ARM_REG_R0, UC_ARM_REG_R1,  UC_ARM_REG_R2,
+                                UC_ARM_REG_R3, UC_ARM_REG_R12, UC_ARM_REG_LR};
     const bool fpu = !(code >> 4 & 1u);
     const uint32_t words = fpu ? 26 : 8;
     uint32_t frame[26];
@@ -568,7 +605,8 @@ static void leave(core *c, uint32_t code)
     }
     const uint32_t under = c->depth ? c->nested[c->depth - 1u] : 0u;
     if ((frame[7] & 0x1FFu) != under) {
-        object(c, "0x%08X: the frame returned to is of exception %u, expected %u", sp, frame[7] & 0x1FFu, under);
+        object(c, "0x%08X: the frame returned to is of exception %u, expected %u", sp,
+               frame[7] & 0x1FFu, under);
     }
     sp += 4u * words + (frame[7] >> 9 & 1u) * 4u;
     for (uint32_t i = 0; i < 6; i++) {
@@ -592,7 +630,9 @@ static void take_fault(core *c, uint32_t exception, uint32_t status)
 {
     c->cfsr |= status;
     if (c->depth && c->nested[c->depth - 1u] <= HARD_FAULT) {
-        object(c, "0x%08X: a fault (CFSR 0x%08X, address 0x%08X) within the fault handler: the processor locks up",
+        object(c,
+               "0x%08X: a fault (CFSR 0x%08X, address 0x%08X) within the fault handler: the "
+               "processor locks up",
                c->pc, c->cfsr, c->fault_address);
         return;
     }
@@ -648,22 +688,26 @@ int core_run(core *c, uint64_t until)
         if (c->stop || c->sentence[0]) {
             continue;
         }
-        if (c->interrupt == 8u || (error == UC_ERR_FETCH_UNMAPPED && c->depth && c->fault_address >= 0xFFFFFF00u)) {
+        if (c->interrupt == 8u ||
+            (error == UC_ERR_FETCH_UNMAPPED && c->depth && c->fault_address >= 0xFFFFFF00u)) {
             leave(c, c->pc | 1u);
         } else if (error == UC_ERR_INSN_INVALID) {
             take_fault(c, 6u, 1u << 16);
         } else if (error == UC_ERR_FETCH_UNMAPPED || error == UC_ERR_FETCH_PROT) {
             bus_fault(c, 1u << 8);
-        } else if (error == UC_ERR_READ_UNMAPPED || error == UC_ERR_WRITE_UNMAPPED || error == UC_ERR_WRITE_PROT) {
+        } else if (error == UC_ERR_READ_UNMAPPED || error == UC_ERR_WRITE_UNMAPPED ||
+                   error == UC_ERR_WRITE_PROT) {
             bus_fault(c, 1u << 9);
         } else if (error == UC_ERR_READ_UNALIGNED || error == UC_ERR_WRITE_UNALIGNED) {
             take_fault(c, 6u, 1u << 24);
         } else if (error != UC_ERR_OK || c->interrupt) {
-            object(c, "0x%08X: the model cannot go on: %s, exception %u of the emulator", c->pc, uc_strerror(error),
-                   c->interrupt);
+            object(c, "0x%08X: the model cannot go on: %s, exception %u of the emulator", c->pc,
+                   uc_strerror(error), c->interrupt);
         } else if (!c->between && (word_at(c, c->pc - 2u) & 0xFFFFu) == 0xBF30u) {
             if (c->scr >> 2 & 1u) {
-                object(c, "0x%08X: WFI with SCR (0xE000ED10) bit 2 set: the model knows no deep sleep", c->pc);
+                object(c,
+                       "0x%08X: WFI with SCR (0xE000ED10) bit 2 set: the model knows no deep sleep",
+                       c->pc);
             } else if (!core_wakes(c)) {
                 return CORE_ASLEEP;
             }
@@ -711,7 +755,9 @@ uint32_t core_pc(const core *c)
 
 uint32_t core_register(const core *c, uint32_t number)
 {
-    return get(c, number < 13u ? UC_ARM_REG_R0 + (int)number : number == 13u ? UC_ARM_REG_SP : UC_ARM_REG_LR);
+    return get(c, number < 13u    ? UC_ARM_REG_R0 + (int)number
+                  : number == 13u ? UC_ARM_REG_SP
+                                  : UC_ARM_REG_LR);
 }
 
 const char *core_objection(const core *c)

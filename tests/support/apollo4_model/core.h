@@ -1,4 +1,7 @@
-/* The processor of the model: Cortex-M4F by Unicorn, with the exceptions, NVIC and DWT that Unicorn lacks. */
+/*
+ * The processor of the model: Cortex-M4F by Unicorn, with the exceptions, NVIC and DWT that Unicorn
+ * lacks.
+ */
 #ifndef CORE_H
 #define CORE_H
 
@@ -9,14 +12,20 @@ enum { CORE_IRQS = 84 };
 /* Why core_run() came back. */
 enum { CORE_UNTIL, CORE_ASLEEP, CORE_RESET, CORE_OBJECTION };
 
-/* What goes out to the peripherals. `fault` is told of an access to nothing before the processor takes its BusFault. */
+/*
+ * What goes out to the peripherals. `fault` is told of an access to nothing before the processor
+ * takes its BusFault.
+ */
 typedef uint32_t (*core_read)(uint32_t address, uint32_t size);
 typedef void (*core_write)(uint32_t address, uint32_t size, uint32_t value);
 typedef void (*core_fault)(uint32_t address, uint32_t pc);
 
 typedef struct core core;
 
-/* NULL where Unicorn does not start. RAM is mapped by core_map(), programs are put there by core_store(). */
+/*
+ * NULL where Unicorn does not start. RAM is mapped by core_map(), programs are put there by
+ * core_store().
+ */
 core *core_open(core_read read, core_write write, core_fault fault);
 void core_close(core *c);
 int core_map(core *c, uint32_t address, uint32_t bytes, int writable);

@@ -1,0 +1,5 @@
+#include "arithmetic.h"
+
+#ifdef NNSP_CHECKED
+nnsp_checked_counts nnsp_checked;
+#endif
