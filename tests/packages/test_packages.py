@@ -258,7 +258,7 @@ def run_bare(folder: Path, flags: list[str], table: Path, board: str, code: int,
     import library_sources
 
     image, sources = folder / "image.elf", ROOT / "tests/library"
-    link = ["-nostartfiles", "-T", sources / "bare.ld", f"-Wl,--defsym=CODE={code},--defsym=RAM={ram}"]
+    link = ["-nostartfiles", "-T", str(sources / "bare.ld"), f"-Wl,--defsym=CODE={code},--defsym=RAM={ram}"]
     files = [*library_sources.find(ROOT), table, sources / "enhance_bare.c"]
     run("arm-none-eabi-gcc", *flags, *link, *files, "-o", image)
     second_of_speech().tofile(folder / "in.raw")
