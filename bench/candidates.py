@@ -13,12 +13,13 @@ from nnsp.integer.model import IntegerModel
 from nnsp.integer.quantization import quantize
 from nnsp.network import arch as arch_text
 from nnsp.network.arch import Arch
+from nnsp.network.kinds import KINDS
 from nnsp.signal import frontend as float_frontend
 from nnsp.signal.frontend import SMALLEST_STD, FrontEnd
 
 
 def write(texts: list[Path], folder: Path, samples: NDArray[np.int16], taken: list[str]) -> None:
-    """Write def_nn<n>_candidate<n>.c and .h of every text into a folder of their own, made anew.
+    """Write def_nn<n>_candidate<n>.c and .h of every text into a folder of their own, emptied first.
 
     Parameters
     ----------
@@ -47,7 +48,7 @@ def write(texts: list[Path], folder: Path, samples: NDArray[np.int16], taken: li
 
 
 def _model(arch: Arch, samples: NDArray[np.int16]) -> IntegerModel:
-    """Random weights, with mean and deviation of the features as training would find them."""
+    """Draw random weights, with mean and deviation of the features as training would find them."""
     usual = FrontEnd()
     pspec = arch.input_neurons == usual.bins
     fe = replace(usual, feat_type="pspec") if pspec else replace(usual, bands=arch.input_neurons)
@@ -62,8 +63,7 @@ def _model(arch: Arch, samples: NDArray[np.int16]) -> IntegerModel:
 
     weights = []
     for layer, inputs in zip(arch.layers, arch.inputs, strict=True):
-        rows = layer.units * (4 if layer.kind == "lstm" else 1)
-        kernel = draw(*([layer.kernel_size] if layer.kind == "conv1d" else []), inputs, rows)
-        recurrent = {"recurrent": draw(layer.units, rows)} if layer.kind == "lstm" else {}
-        weights.append({"kernel": kernel, "bias": np.zeros(rows, np.float32), **recurrent})
+        shapes = KINDS[layer.kind].shapes(layer, inputs)
+        drawn = {name: draw(*shape) for name, shape in shapes.items() if name != "bias"}
+        weights.append({**drawn, "bias": np.zeros(shapes["bias"], np.float32)})
     return IntegerModel(quantize(arch, weights), frontend.build(fe, mean, std))

@@ -59,7 +59,7 @@ def parse(listing: str) -> list[Instruction]:
 
 
 def base_cycles(instruction: Instruction) -> int:
-    """Cycles of an instruction on its own, without a refill."""
+    """Return the cycles of an instruction on its own, without a refill."""
     name, operands = instruction.mnemonic, instruction.operands
     if _DOUBLE.fullmatch(name):
         return 3
@@ -81,7 +81,7 @@ def base_cycles(instruction: Instruction) -> int:
 
 
 def is_chained(before: Instruction, now: Instruction) -> bool:
-    """Whether `now`, right behind the single load `before`, takes one cycle less."""
+    """Return whether `now`, right after the single load `before`, takes one cycle less."""
     if not _LOAD.fullmatch(before.mnemonic):
         return False
     if _STORE.fullmatch(now.mnemonic):
@@ -97,7 +97,7 @@ def _has_register_offset(operands: str) -> bool:
 
 
 def _words(operands: str) -> int:
-    """32-bit words of a register list, or of the single register of VLDR and VSTR."""
+    """Count the 32-bit words of a register list, or of the single register of VLDR and VSTR."""
     _, brace, inside = operands.partition("{")
     words = 0
     for part in (inside.rstrip("} ") if brace else operands.split(",")[0]).split(","):
@@ -136,7 +136,7 @@ class Timing:
     def estimate(
         self, address: NDArray[np.uint32], runs: NDArray[np.uint32], following: NDArray[np.uint32]
     ) -> int:
-        """Cycles of a run.
+        """Estimate the cycles of a run.
 
         Parameters
         ----------
@@ -145,7 +145,7 @@ class Timing:
         runs : uint32 [n]
             How often it did.
         following : uint32 [n, 2]
-            How often what ran next was 2 bytes, and 4 bytes, behind it.
+            How often what ran next was 2 bytes, and 4 bytes, after it.
 
         Raises
         ------

@@ -81,7 +81,7 @@ class Measured:
 
     @property
     def name(self) -> str:
-        """Target, and whether its own kernels were left out."""
+        """Return the target, and whether its own kernels were left out."""
         return self.target + "_portable" * self.portable
 
 
@@ -141,7 +141,7 @@ def measure(
 
 
 def build(target: str, portable: bool, folders: Sequence[Path] = (FIRMWARE,)) -> Path:
-    """Give the path of the bench's image, made anew where its sources have changed."""
+    """Return the path of the bench's image, built again where its sources have changed."""
     command = [sys.executable, "-m", "SCons", "-Q", "-s", f"-j{os.cpu_count()}", f"--directory={ROOT}"]
     more = ",".join(str(folder.relative_to(ROOT)) for folder in folders[1:])
     command += [f"target={target}", f"portable={int(portable)}", f"bench_models={more}", "bench"]
@@ -153,14 +153,14 @@ def build(target: str, portable: bool, folders: Sequence[Path] = (FIRMWARE,)) ->
 
 
 def speech() -> NDArray[np.int16]:
-    """The samples that the frames come from."""
+    """Return the samples that the frames come from."""
     first, last = (int(seconds * audio.RATE) for seconds in SPEECH)
     samples: NDArray[np.int16] = audio.to_int16(audio.read(ROOT / "demo" / "noisy.wav"))[first:last]
     return samples
 
 
 def models_of(folder: Path) -> list[tuple[str, str, int]]:
-    """Stem, architecture and bytes of state of the tables of all enhancers in a folder."""
+    """Return stem, architecture and bytes of state of the tables of all enhancers in a folder."""
     models = []
     for path in sorted(folder.glob("def_nn*_*.h")):
         text = path.read_text()
@@ -171,7 +171,7 @@ def models_of(folder: Path) -> list[tuple[str, str, int]]:
 
 
 def binutils(tool: str, *arguments: str | Path) -> str:
-    """What a tool of the cross compiler prints."""
+    """Run a tool of the cross compiler and return what it prints."""
     command = [f"arm-none-eabi-{tool}", *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 

@@ -24,7 +24,7 @@ state, tables and code."""
 
 
 def figures(measured: list[Measured]) -> Figures:
-    """Everything as numbers; cycles are None where they are not estimated."""
+    """Return everything as numbers; cycles are None where they are not estimated."""
     return {
         each.name: {name: _numbers(each, name, case) for name, case in each.cases.items()}
         for each in measured
@@ -60,7 +60,7 @@ def check_agreement(measured: list[Measured]) -> None:
 
 
 def text(measured: list[Measured]) -> str:
-    """The tables for a terminal."""
+    """Return the tables for a terminal."""
     blocks = []
     for own in (each for each in measured if not each.portable):
         plain = _portable(measured, own.target)
@@ -120,7 +120,7 @@ def _notes(own: Measured, plain: Measured) -> Iterator[str]:
 
 
 def markdown(measured: list[Measured]) -> str:
-    """The README's tables: targets side by side, then sizes."""
+    """Return the README's tables: targets side by side, then sizes."""
     own = [each for each in measured if not each.portable]
     head, rule = ["case", "MACs"], [":--", "--:"]
     for each in own:
@@ -179,7 +179,7 @@ def read(path: Path) -> Figures:
 
 
 def compared(old: Figures, new: Figures) -> str:
-    """What changed, a line for each figure that did."""
+    """Return what changed, a line for each figure that did."""
     lines = []
     for target in old.keys() ^ new.keys():
         lines.append(f"{target}: only in {'the old figures' if target in old else 'the new ones'}")
@@ -194,7 +194,7 @@ def compared(old: Figures, new: Figures) -> str:
 
 
 def regressions(budget: Figures, new: Figures) -> list[str]:
-    """A sentence for every count of instructions or cycles that breaks its budget."""
+    """Return a sentence for every count of instructions or cycles that breaks its budget."""
     sentences = []
     for target, name, key in _keys(budget, new):
         allowed, now = _figure(budget, target, name, key), _figure(new, target, name, key)
@@ -220,7 +220,7 @@ def regressions(budget: Figures, new: Figures) -> list[str]:
 
 
 def _keys(*sets: Figures) -> Iterator[tuple[str, str, str]]:
-    """Every target, case and figure of any set, in order."""
+    """List every target, case and figure of any set, in order."""
     seen: dict[tuple[str, str, str], None] = {}
     for values in sets:
         for target, cases in values.items():

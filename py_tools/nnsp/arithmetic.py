@@ -15,6 +15,9 @@ PREACTIVATION_FRAC = {"tanh": 12, "sigmoid": 11, "relu6": 12, "softmax": 11}
 OUTPUT_FRAC = {"tanh": 15, "sigmoid": 15, "relu6": 12, "softmax": 15}
 """Fraction bits of an activation's int16 output."""
 
+HIDDEN_FRAC = 15
+"""Fraction bits of the output that a recurrent layer sees again in the next frame."""
+
 CELL_FRAC = 23
 """Fraction bits of the int32 cell state of an LSTM."""
 
@@ -26,19 +29,13 @@ MULTIPLIER_MIN = 32
 ACCUMULATOR_MAX = 2**31 - 1
 
 
-def gate_frac(units: int) -> Array:
-    """Fraction bits of the pre-activation of every gate row i, f, g, o of an LSTM, [4 * units]."""
-    sigmoid, tanh = PREACTIVATION_FRAC["sigmoid"], PREACTIVATION_FRAC["tanh"]
-    return np.repeat([sigmoid, sigmoid, tanh, sigmoid], units)
-
-
 def round_half_up(x: Array | float) -> Array:
-    """Nearest integer as float64, halves towards plus infinity."""
+    """Return the nearest integer as float64, halves towards plus infinity."""
     return np.floor(np.asarray(x, dtype=np.float64) + 0.5)
 
 
 def round_shift(x: Array, shift: int) -> Array:
-    """x / 2**shift of int64, rounded half up; shift >= 1."""
+    """Return x / 2**shift of int64, rounded half up; shift >= 1."""
     return (x + (np.int64(1) << np.int64(shift - 1))) >> np.int64(shift)
 
 
@@ -53,22 +50,22 @@ def saturate32(x: Array) -> Array:
 
 
 def mulhr32(a: Array, b: Array) -> Array:
-    """a * b / 2**32 of int32 values held in int64, rounded half up."""
+    """Return a * b / 2**32 of int32 values held in int64, rounded half up."""
     return (a * b + np.int64(2**31)) >> np.int64(32)
 
 
 def tanh_table() -> Array:
-    """Q16 values of tanh(k / 64), k = 0..513, uint16 [514]."""
+    """Return Q16 values of tanh(k / 64), k = 0..513, uint16 [514]."""
     return np.minimum(round_half_up(np.tanh(np.arange(514) / 64) * 65536), 65535).astype(np.uint16)
 
 
 def log2_table() -> Array:
-    """Q16 values of log2(1 + k / 64), k = 0..64, int32 [65]."""
+    """Return Q16 values of log2(1 + k / 64), k = 0..64, int32 [65]."""
     return round_half_up(np.log2(1 + np.arange(65) / 64) * 65536).astype(np.int32)
 
 
 def exp2_table() -> Array:
-    """Q16 values of 1 - 2**(-k / 64), k = 0..64, uint16 [65]."""
+    """Return Q16 values of 1 - 2**(-k / 64), k = 0..64, uint16 [65]."""
     return round_half_up((1 - 2.0 ** (-np.arange(65) / 64)) * 65536).astype(np.uint16)
 
 
@@ -86,24 +83,24 @@ def _tanh_magnitude(x: Array) -> Array:
 
 
 def tanh(x: Array) -> Array:
-    """Q15 of a Q12 input, int16; linear interpolation between steps of 1/64."""
+    """Return Q15 of a Q12 input, int16; linear interpolation between steps of 1/64."""
     y = np.minimum((_tanh_magnitude(x) + 1) >> 1, 32767)
     return np.where(x < 0, -y, y).astype(np.int16)
 
 
 def sigmoid(x: Array) -> Array:
-    """Q15 of a Q11 input, int16, by sigmoid(x) = (1 + tanh(x / 2)) / 2."""
+    """Return Q15 of a Q11 input, int16, by sigmoid(x) = (1 + tanh(x / 2)) / 2."""
     t = _tanh_magnitude(x)
     return np.minimum((65536 + np.where(x < 0, -t, t) + 2) >> 2, 32767).astype(np.int16)
 
 
 def relu6(x: Array) -> Array:
-    """Q12 of a Q12 input, int16, 0..6."""
+    """Return Q12 of a Q12 input, int16, 0..6."""
     return np.clip(x, 0, 6 << 12).astype(np.int16)
 
 
 def softmax(x: Array) -> Array:
-    """Q15 of Q11 inputs [..., units], int16; exp(-d) below the largest input as 2**-t with linear interpolation."""
+    """Return Q15 of Q11 inputs [..., units], int16; exp(-d) below the largest is 2**-t, interpolated linearly."""
     distance = x.max(axis=-1, keepdims=True).astype(np.int64) - x
     t = (distance * _LOG2_E + (1 << 9)) >> 10
     octaves, k, part = t >> 16, (t & 0xFFFF) >> 10, t & 1023
@@ -114,7 +111,7 @@ def softmax(x: Array) -> Array:
 
 
 def log2(x: Array) -> Array:
-    """Q16 of log2 of uint64 values >= 1, int64."""
+    """Return Q16 of log2 of uint64 values >= 1, int64."""
     x = np.asarray(x, dtype=np.uint64)
     octave = np.zeros(x.shape, dtype=np.int64)
     rest = x.copy()
@@ -130,7 +127,7 @@ def log2(x: Array) -> Array:
 def layer_scales(
     matrices: list[tuple[Any, Any, int]], row_frac: Any, xp: Any = np
 ) -> tuple[Any, list[tuple[Any, Any]]]:
-    """Scales of the int8 weights of one layer, all of whose matrices share one shift.
+    """Choose the scales of the int8 weights of one layer, all of whose matrices share one shift.
 
     A row's weights are ``integer * scale`` with ``scale = multiplier * 2**-shift * 2**(in_frac - row_frac)``: the
     multiplier of the requantisation is the scale, so requantising adds no error of its own. A scale is the

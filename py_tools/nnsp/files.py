@@ -1,4 +1,4 @@
-"""Files that are whole or not there."""
+"""Files that are written whole or not at all."""
 
 import os
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from pathlib import Path
 
 @contextmanager
 def written(path: Path | str) -> Iterator[Path]:
-    """A temporary path that takes the place of `path` when all is written; its ending is the same."""
+    """Yield a temporary path with the same ending that replaces `path` when the block ends without an error."""
     path = Path(path)
     part = path.with_name(f".part_{path.name}")
     try:

@@ -1,4 +1,4 @@
-"""Work in other processes, which a Ctrl-C ends without ado."""
+"""Worker processes that end quietly on Ctrl-C."""
 
 import multiprocessing
 import os
@@ -11,7 +11,7 @@ from multiprocessing import resource_tracker
 
 @contextmanager
 def workers(count: int | None = None) -> Iterator[ProcessPoolExecutor]:
-    """Pool of `count` processes (default: one per core); jobs not begun when the block is left are dropped.
+    """Open a pool of `count` processes (default: one per core); jobs not begun when the block ends are dropped.
 
     To be called in the main thread. The processes start afresh: a fork of one that runs TensorFlow may hang.
     """

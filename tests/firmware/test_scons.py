@@ -1,5 +1,6 @@
 """What scons says to a slip, and that each variant of the host library builds."""
 
+import fcntl
 import itertools
 import os
 import shutil
@@ -209,3 +210,25 @@ def test_main_is_compiled_again_when_its_network_changes() -> None:
     depth = tree[main].index("+-")
     below = itertools.takewhile(lambda line: "+-" not in line or line.find("+-") > depth, tree[main + 1 :])
     assert any(line.endswith("firmware/models/def_nn3_se.h") for line in below)
+
+
+def test_two_builds_at_once_wait_for_each_other(tmp_path: Path) -> None:
+    """The second says which process it waits for, and both succeed."""
+    lock = ROOT / "build" / ".host.lock"
+    lock.parent.mkdir(exist_ok=True)
+    with lock.open("a+") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        file.truncate(0)
+        file.write("12345")
+        file.flush()
+        waiting = subprocess.Popen(
+            [sys.executable, "-m", "SCons", "-Q", "target=host"],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert waiting.stderr is not None
+        assert waiting.stderr.readline() == "scons: waiting for process 12345, which builds host\n"
+    waiting.communicate(timeout=300)
+    assert waiting.returncode == 0

@@ -15,6 +15,7 @@ from nnsp.integer.classifier import IntegerClassifier
 from nnsp.integer.clib import CClassifier, CDetector, CEnhancer, TableClassifier
 from nnsp.integer.detector import DetectorTable, IntegerDetector
 from nnsp.integer.model import IntegerModel
+from nnsp.network import sizes
 from nnsp.network.arch import Arch, Layer
 from nnsp.signal import frontend as float_frontend
 from nnsp.signal.frontend import FrontEnd
@@ -156,7 +157,7 @@ def test_compiled_tables_equal_the_model(tmp_path: Path) -> None:
         compiled = TableClassifier(tmp_path / f"def_nn{number}_tiny.c")
         assert compiled.labels == model.labels == ("label 0", "label 1", "label 2")
         assert compiled.detector == detector
-        assert compiled.state_bytes == tables.classifier_state_bytes(model.network.arch, fe)
+        assert compiled.state_bytes == sizes.classifier_state_bytes(model.network.arch, fe)
         np.testing.assert_array_equal(compiled.process(x), IntegerClassifier(model).process(x))
 
 
@@ -216,7 +217,7 @@ def test_a_missing_label_is_refused_in_c() -> None:
 def test_too_little_state_is_refused_in_c() -> None:
     model = classifier(MFCC, NETWORKS["stream"][0])
     _, library, start = statuses(model)
-    needed = tables.classifier_state_bytes(model.network.arch, MFCC)
+    needed = sizes.classifier_state_bytes(model.network.arch, MFCC)
     assert start(needed) == library.lib.NNSP_OK
     for less in (8, 40, 2000, needed):
         assert start(needed - less) == library.lib.NNSP_ERR_STATE

@@ -14,6 +14,7 @@ from nnsp.integer import calibration, clib, frontend, quantization, tables
 from nnsp.integer.clib import CEnhancer, TableEnhancer
 from nnsp.integer.enhancer import IntegerEnhancer
 from nnsp.integer.model import IntegerModel
+from nnsp.network import sizes
 from nnsp.network.arch import Arch, Layer
 from nnsp.signal import frontend as float_frontend
 from nnsp.signal.frontend import FrontEnd
@@ -269,7 +270,7 @@ def test_networks_of_clips_and_too_little_state_are_refused_in_c() -> None:
     arch = Arch("wrong", 72, 0.0, layers, clip_frames=5)
     c, clips = clib.CTables(library), quantization.quantize(arch, random_weights(arch, 1, 0.5))
     table, state, enhancer = c.model(model), ffi.new("uint64_t[]", 4000), ffi.new("nnsp_enhancer *")
-    needed = tables.enhancer_state_bytes(model.network.arch, fe)
+    needed = sizes.enhancer_state_bytes(model.network.arch, fe)
     assert lib.nnsp_enhancer_init(enhancer, table, state, needed) == lib.NNSP_OK
     for less in (8, 500, needed - 4000, needed - 2000, needed):
         assert lib.nnsp_enhancer_init(enhancer, table, state, needed - less) == lib.NNSP_ERR_STATE
@@ -283,7 +284,7 @@ def test_compiled_tables_equal_the_model(tmp_path: Path) -> None:
     tables.write(tmp_path, tables.model_files(model, 7, "tiny", made))
     x = signals(20 * 160)["noise"]
     compiled = TableEnhancer(tmp_path / "def_nn7_tiny.c")
-    assert compiled.state_bytes == tables.enhancer_state_bytes(model.network.arch, FrontEnd())
+    assert compiled.state_bytes == sizes.enhancer_state_bytes(model.network.arch, FrontEnd())
     np.testing.assert_array_equal(compiled.process(x), IntegerEnhancer(model).process(x))
 
 

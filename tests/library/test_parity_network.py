@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 
 from networks import frames, integer_networks, random_weights
 from nnsp.errors import UserError
-from nnsp.integer import calibration, clib, quantization, tables
+from nnsp.integer import calibration, clib, quantization
 from nnsp.integer.clib import CNetwork
 from nnsp.integer.quantization import IntegerNetwork
 from nnsp.integer.reference import ReferenceNetwork
+from nnsp.network import sizes
 from nnsp.network.arch import Arch, Layer
 from nnsp.signal.frontend import FrontEnd
 
@@ -140,7 +141,7 @@ def test_save_and_restore_within_a_clip(clip_network: IntegerNetwork) -> None:
 
 def test_state_bytes_are_those_of_c(clip_network: IntegerNetwork, network: IntegerNetwork) -> None:
     for each in (clip_network, network):
-        assert CNetwork(each).state_bytes == tables.state_bytes(each.arch)
+        assert CNetwork(each).state_bytes == sizes.state_bytes(each.arch)
 
 
 def test_calibration_wants_a_whole_clip() -> None:

@@ -14,7 +14,7 @@ from nnsp.integer.clib import CEnhancer, TableEnhancer
 from nnsp.integer.enhancer import IntegerEnhancer
 from nnsp.integer.model import IntegerModel
 from nnsp.integer.reference import ReferenceNetwork
-from nnsp.network import streaming
+from nnsp.network import sizes, streaming
 from nnsp.places import ROOT
 from nnsp.signal import audio
 
@@ -66,8 +66,8 @@ def model(trained: Trained, noisy: np.ndarray) -> IntegerModel:
 def test_sizes(shipped: Shipped, trained: Trained) -> None:
     assert trained.arch.parameters == trained.model.count_params() == shipped.parameters
     assert trained.arch.macs_per_frame == shipped.macs
-    assert tables.table_bytes(trained.arch, trained.frontend) <= shipped.table_bytes
-    assert tables.enhancer_state_bytes(trained.arch, trained.frontend) <= 12_000
+    assert sizes.table_bytes(trained.arch, trained.frontend) <= shipped.table_bytes
+    assert sizes.enhancer_state_bytes(trained.arch, trained.frontend) <= 12_000
 
 
 def check_committed(model: IntegerModel, number: int, name: str) -> None:
@@ -90,7 +90,7 @@ def test_committed_detectors(name: str, number: int, most: int, noisy: np.ndarra
     trained = load_trained(ROOT / "nn_arch" / f"def_{name}.txt", "latest", ROOT / "models_shipped")
     model, _ = conversion.convert(trained)
     check_committed(model, number, name)
-    assert tables.table_bytes(trained.arch, trained.frontend) <= most
+    assert sizes.table_bytes(trained.arch, trained.frontend) <= most
     exact, integer, c = (detection.open_engine(trained, e, name)(noisy) for e in ("float", "integer", "c"))
     np.testing.assert_array_equal(c, integer)
     error = np.abs(exact.astype(int) - c) / 32768

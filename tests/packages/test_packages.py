@@ -2,29 +2,23 @@
 
 import importlib
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
-import kconfiglib
 import numpy as np
 import pytest
 import soundfile
 
 from board_doubles import models_of
+from builds import configure, cross, project, run
 from nnsp.device.boards import open_board
 from nnsp.device.link import Link
 from nnsp.integer.clib import TableEnhancer
 from nnsp.places import ROOT
+from zephyr_stand_in import FUNCTIONS, kconfig, module
 
 LIBRARY = ROOT / "nnsp_lib"
 TABLE = ROOT / "firmware/models/def_nn3_se.c"
-CROSS = """
-set(CMAKE_SYSTEM_NAME Generic)
-set(CMAKE_C_COMPILER arm-none-eabi-gcc)
-set(CMAKE_TRY_COMPILE_TARGET_TYPE STATIC_LIBRARY)
-"""
-
 PROGRAM = f"""
 cmake_minimum_required(VERSION 3.18)
 project(consumer LANGUAGES C)
@@ -43,39 +37,12 @@ FetchContent_MakeAvailable(nnsp)
 """
 
 
-def run(*command: str | Path) -> str:
-    """What a command prints; fails the test with it."""
-    assert shutil.which(str(command[0])), f"{command[0]} is not installed; ./nnsp test installs it"
-    done = subprocess.run(list(map(str, command)), capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
-
-
-def configure(source: Path, build: Path, *options: str) -> str:
-    return run("cmake", "-G", "Ninja", "-S", source, "-B", build, "-DCMAKE_BUILD_TYPE=Release", *options)
-
-
-def project(folder: Path, text: str) -> Path:
-    """A folder with a CMakeLists.txt."""
-    folder.mkdir(parents=True)
-    (folder / "CMakeLists.txt").write_text(text)
-    return folder
-
-
 def install(folder: Path, *options: str) -> Path:
     """Build and install the library; where it is."""
     configure(LIBRARY, folder / "library", *options)
     run("cmake", "--build", folder / "library")
     run("cmake", "--install", folder / "library", "--prefix", folder / "installed")
     return folder / "installed"
-
-
-def cross(folder: Path, machine: list[str]) -> list[str]:
-    """Options of cmake for a Cortex-M, as a toolchain file has them."""
-    toolchain = folder / "toolchain.cmake"
-    flags = " ".join(["-mthumb", "-ffunction-sections", "-Wall -Wextra -Wconversion -Werror", *machine])
-    toolchain.write_text(CROSS + f'set(CMAKE_C_FLAGS_INIT "{flags}")\n')
-    return [f"-DCMAKE_TOOLCHAIN_FILE={toolchain}"]
 
 
 def second_of_speech() -> np.ndarray:
@@ -257,9 +224,9 @@ def run_bare(folder: Path, flags: list[str], table: Path, board: str, code: int,
     """Enhance a second of speech, in 16 KiB of memory, from folder/in.raw to out.raw; the exit status."""
     import library_sources
 
-    image, sources = folder / "image.elf", ROOT / "tests/library"
-    link = ["-nostartfiles", "-T", str(sources / "bare.ld"), f"-Wl,--defsym=CODE={code},--defsym=RAM={ram}"]
-    files = [*library_sources.find(ROOT), table, sources / "enhance_bare.c"]
+    image, example = folder / "image.elf", ROOT / "examples/bare_cortex_m"
+    link = ["-nostartfiles", "-T", str(example / "link.ld"), f"-Wl,--defsym=CODE={code},--defsym=RAM={ram}"]
+    files = [*library_sources.find(ROOT), table, example / "main.c"]
     run("arm-none-eabi-gcc", *flags, *link, *files, "-o", image)
     second_of_speech().tofile(folder / "in.raw")
     qemu = ["qemu-system-arm", "-M", board, "-kernel", str(image), "-display", "none", "-monitor", "none"]
@@ -292,8 +259,7 @@ def test_a_table_in_the_order_of_other_kernels_is_refused(tmp_path: Path) -> Non
     assert run_bare(tmp_path, [*flags, "-DNNSP_PORTABLE"], table, "mps2-an500", 0, 0x20000000) == 2
 
 
-# Zephyr. Its own tree is not needed: the files are held against its documentation of modules, of Kconfig, and of the
-# CMake functions that it gives to modules, here in the few lines that they come to for a library of plain sources.
+# Zephyr, with stand-ins for its own tree.
 
 MODULE_KEYS = {
     "build": {
@@ -305,63 +271,13 @@ MODULE_KEYS = {
 ZEPHYR = f"""
 cmake_minimum_required(VERSION 3.20)
 project(Zephyr-Kernel LANGUAGES C ASM)
-add_library(zephyr_interface INTERFACE)
-function(zephyr_include_directories)
-    target_include_directories(zephyr_interface INTERFACE ${{ARGV}})
-endfunction()
-function(zephyr_compile_definitions)
-    target_compile_definitions(zephyr_interface INTERFACE ${{ARGV}})
-endfunction()
-macro(zephyr_library)
-    add_library(module STATIC)
-    target_link_libraries(module PUBLIC zephyr_interface)
-endmacro()
-function(zephyr_library_sources)
-    target_sources(module PRIVATE ${{ARGV}})
-endfunction()
+{FUNCTIONS}
 add_subdirectory(@CMAKE@ nnsp)
 if(CONFIG_NNSP)
     add_library(app STATIC {TABLE})
     target_link_libraries(app PRIVATE zephyr_interface)
 endif()
 """
-
-# How Zephyr's build includes a module's Kconfig.
-KCONFIG = """
-menu "nnsp"
-osource "@KCONFIG@"
-config ZEPHYR_NNSP_MODULE
-	bool
-	default y
-endmenu
-"""
-
-
-def module() -> dict[str, dict[str, str]]:
-    """zephyr/module.yml: plain keys of two levels."""
-    found: dict[str, dict[str, str]] = {"": {}}
-    section = ""
-    for line in (ROOT / "zephyr/module.yml").read_text().splitlines():
-        match = re.fullmatch(r"( {2})?([a-z-]+):(?: ([\w/.-]+))?", line)
-        assert match, line
-        if match[3] is None:
-            section = match[2]
-            found[section] = {}
-        else:
-            found[section if match[1] else ""][match[2]] = match[3]
-    return found
-
-
-def kconfig(folder: Path, *symbols: str) -> dict[str, str]:
-    """Values of the module's symbols where those named are set."""
-    path = folder / "Kconfig"
-    path.write_text(KCONFIG.replace("@KCONFIG@", str(ROOT / module()["build"]["kconfig"])))
-    tree = kconfiglib.Kconfig(str(path), warn_to_stderr=False)
-    for name in symbols:
-        assert tree.syms[name].set_value("y")
-        assert tree.syms[name].str_value == "y", name
-    assert not tree.warnings
-    return {name: tree.syms[name].str_value for name in tree.syms if name.startswith("NNSP")}
 
 
 def test_module_is_as_documented() -> None:

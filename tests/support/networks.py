@@ -13,6 +13,7 @@ from nnsp.integer.model import IntegerModel
 from nnsp.integer.quantization import IntegerNetwork, quantize
 from nnsp.network import arch as arch_text
 from nnsp.network.arch import Arch, Layer
+from nnsp.network.kinds import KINDS
 from nnsp.signal.frontend import FrontEnd
 
 ACTIVATIONS = ("tanh", "sigmoid", "relu6", "linear")
@@ -24,21 +25,22 @@ def architectures(draw: st.DrawFn) -> Arch:
     """One to four layers of any kind, size, activation and stride; some see clips, some end in a softmax."""
     layers: list[Layer] = []
     for _ in range(draw(st.integers(1, 4))):
-        kind = draw(st.sampled_from(["fc", "lstm", "conv1d"]))
-        conv1d = kind == "conv1d"
+        name = draw(st.sampled_from(list(KINDS)))
+        kind = KINDS[name]
         layers.append(
             Layer(
-                kind=kind,
+                kind=name,
                 units=draw(SIZES),
-                activation="tanh" if kind == "lstm" else draw(st.sampled_from(ACTIVATIONS)),
-                kernel_size=draw(st.integers(1, 7)) if conv1d else 1,
-                strides=draw(st.integers(1, 3)) if conv1d else 1,
+                activation=draw(st.sampled_from([a for a in ACTIVATIONS if a in kind.activations])),
+                kernel_size=draw(st.integers(1, 7)) if "kernel_size" in kind.keys else 1,
+                strides=draw(st.integers(1, 3)) if "strides" in kind.keys else 1,
             )
         )
     clip_frames = 0
     if draw(st.booleans()):
         clip_frames = draw(st.integers(1, 5)) * math.prod(layer.strides for layer in layers)
-        layers.append(Layer("lstm", draw(SIZES), "tanh", returns_last=True))
+        returning = draw(st.sampled_from([name for name, kind in KINDS.items() if "returns" in kind.keys]))
+        layers.append(Layer(returning, draw(SIZES), "tanh", returns_last=True))
         layers += [Layer("fc", draw(SIZES), draw(st.sampled_from(ACTIVATIONS)))] * draw(st.integers(0, 2))
     if draw(st.booleans()):
         layers.append(Layer("fc", draw(SIZES), "softmax"))
@@ -53,17 +55,10 @@ def random_weights(arch: Arch, seed: int, magnitude: float) -> list[dict[str, np
         rows = 10.0 ** rng.uniform(-2, 0, shape[-1])
         return (rng.standard_normal(shape) * rows * magnitude).astype(np.float32)
 
-    weights, inputs = [], arch.input_neurons
-    for layer in arch.layers:
-        u = layer.units
-        if layer.kind == "lstm":
-            weights.append({"kernel": draw(inputs, 4 * u), "recurrent": draw(u, 4 * u), "bias": draw(4 * u)})
-        elif layer.kind == "conv1d":
-            weights.append({"kernel": draw(layer.kernel_size, inputs, u), "bias": draw(u)})
-        else:
-            weights.append({"kernel": draw(inputs, u), "bias": draw(u)})
-        inputs = u
-    return weights
+    return [
+        {name: draw(*shape) for name, shape in KINDS[layer.kind].shapes(layer, inputs).items()}
+        for layer, inputs in zip(arch.layers, arch.inputs, strict=True)
+    ]
 
 
 @st.composite

@@ -148,7 +148,7 @@ def train(entrant: Entrant, parts: Parts, seed: int, folder: Path, args: argpars
 def examine(entrant: Entrant, parts: Parts, fold: str, seed: int, folder: Path, seconds: float) -> Result:
     """Scores of a trained network: in floating point on all parts, in C and NumPy integers on test."""
     from nnsp.inference.recognition import Recogniser
-    from nnsp.integer import tables
+    from nnsp.network import sizes
 
     trained = load_trained(entrant.arch, "latest", folder)
     sounds, classes = entrant.sounds, entrant.sounds.classes
@@ -165,13 +165,13 @@ def examine(entrant: Entrant, parts: Parts, fold: str, seed: int, folder: Path, 
         equal = float(same.mean())
     wanted = classes[parts["test"]]
     host = bool(entrant.task.features)
-    size = sum(map(tables.layer_bytes, entrant.arch.layers, entrant.arch.inputs))
+    size = sum(map(sizes.layer_bytes, entrant.arch.layers, entrant.arch.inputs))
     return Result(
         network=entrant.arch.name,
         fold=fold,
         seed=seed,
         parameters=entrant.arch.parameters,
-        kilobytes=(size if host else tables.table_bytes(entrant.arch, entrant.frontend)) / 1000,
+        kilobytes=(size if host else sizes.table_bytes(entrant.arch, entrant.frontend)) / 1000,
         seconds=seconds,
         loss={name: recognition.cross_entropy(scores[name], classes[i]) for name, i in parts.items()},
         accuracy={

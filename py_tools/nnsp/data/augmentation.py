@@ -22,7 +22,7 @@ Floats = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Augmentation:
-    """What becomes of a clip at 16 kHz; ranges are drawn from evenly, a `_prob` is a share of the rows."""
+    """Random changes of a clip at 16 kHz. Ranges are drawn from uniformly; a `_prob` is a share of the rows."""
 
     speed: tuple[float, float] = (0.8, 1.25)  # pitch and formants go with it; evenly in octaves
     tempo_prob: float = 0.3
@@ -34,7 +34,7 @@ class Augmentation:
     snr_db: tuple[float, float] = (10.0, 50.0)
 
     def __call__(self, rng: np.random.Generator, x: Floats, samples: int) -> Floats:
-        """A row of a clip, or of a part of a longer one, somewhere in silence or noise.
+        """Return a row that holds the clip, or a part of a longer one, at a random place in silence or noise.
 
         Returns
         -------
@@ -64,7 +64,7 @@ class Augmentation:
 
 
 def stretched(x: Floats, tempo: float) -> Floats:
-    """The clip at another tempo with its pitch kept: frames overlap where they are most alike (WSOLA)."""
+    """Change the tempo and keep the pitch: frames are overlapped where they are most alike (WSOLA)."""
     if x.size < FRAME + 2 * SEARCH:
         return x
     step = FRAME // 2
@@ -83,7 +83,7 @@ def stretched(x: Floats, tempo: float) -> Floats:
 
 
 def _played(x: Floats, speed: float, colour: int | None) -> Floats:
-    """The clip about so much faster, behind a colour, in one transform of all of it."""
+    """Resample the clip to about `speed` times as fast and colour its spectrum, in one transform."""
     source = fft.next_fast_len(x.size + 2 * REACH, real=True)
     target = fft.next_fast_len(round(source / speed), real=True)
     spectrum = fft.rfft(x, source)
@@ -101,7 +101,7 @@ def _curves(tilt_db: tuple[float, float]) -> Floats:
 
 @cache
 def _noise(colour: int) -> Floats:
-    """Of one colour; every other one ends at 4 kHz, as in what was recorded at 8 kHz."""
+    """Return noise of one colour. Every other colour ends at 4 kHz, as recordings at 8 kHz do."""
     gains = _curves(GAUSSIAN_TILT_DB)[colour].copy()
     if colour % 2:
         gains[filters.BINS // 2 :] = 0

@@ -17,7 +17,7 @@ from nnsp.signal import audio
 
 SPLITS = ("train", "validation", "test")
 SHARES = (0.7, 0.15, 0.15)
-SILENT = 0.01  # of the peak: less, before and behind a word that was made, is cut off
+SILENT = 0.01  # share of the peak; quieter ends of a made word are cut off
 SHOWN = 5  # names in a message that stands for many files
 
 Floats = NDArray[np.float32]
@@ -27,7 +27,7 @@ Change = Callable[[np.random.Generator, Floats, int], Floats]
 
 @dataclass(frozen=True)
 class Recording:
-    """A sound file of a class, or what a voice of `with_voices` says; speaker and split are empty where not known."""
+    """A sound file of a class, or a made word of `with_voices`. Speaker and split are empty where not known."""
 
     path: Path
     label: str
@@ -47,7 +47,7 @@ class Clips:
 
     @property
     def classes(self) -> Indices:
-        """Of each recording, the place of its label."""
+        """Return the index of each recording's label."""
         place = {label: i for i, label in enumerate(self.labels)}
         return np.array([place[r.label] for r in self.recordings])
 
@@ -134,7 +134,7 @@ def _in_manifest(path: Path, label_column: str) -> list[Recording]:
 def read(
     recordings: Sequence[Recording], rate: int, shortest: int, short: str = "pad", bad: str = "refuse"
 ) -> Clips:
-    """Decode recordings, mono at one rate; what was changed or left out is said in a line each.
+    """Decode recordings as mono at one rate; print a line for each kind of change or omission.
 
     Parameters
     ----------
@@ -199,7 +199,7 @@ def read(
 
 
 def with_voices(clips: Clips, count: int) -> Clips:
-    """The clips, and behind them each label by so many voices of espeak-ng, which every split trains on."""
+    """Append each label spoken by `count` voices of espeak-ng; every split trains on these."""
     recordings, samples = list(clips.recordings), list(clips.samples)
     for name, label, x in synthesis.spoken(clips.labels, count):
         loud = np.flatnonzero(np.abs(x) > SILENT * np.abs(x).max())
@@ -209,7 +209,7 @@ def with_voices(clips: Clips, count: int) -> Clips:
 
 
 def windows(x: Floats, length: int) -> Floats:
-    """As many windows as cover a clip, evenly spaced, [windows, length, ...]; a short clip lies amid zeros."""
+    """Cut a clip into evenly spaced windows, [windows, length, ...]; pad a short clip with zeros on both sides."""
     if len(x) < length:
         before = (length - len(x)) // 2
         return np.pad(x, [(before, length - len(x) - before)] + [(0, 0)] * (x.ndim - 1))[None]
@@ -218,7 +218,7 @@ def windows(x: Floats, length: int) -> Floats:
 
 
 def relabelled(clips: Clips, labels: Sequence[str], whose: str) -> Clips:
-    """The clips with the labels of a trained network, in its order.
+    """Return the clips with the labels of a trained network, in its order.
 
     Raises
     ------
@@ -258,14 +258,14 @@ class ClipSource:
 
     @property
     def identity(self) -> object:
-        """What the rows follow from."""
+        """Return what decides the rows; equal identities give equal rows."""
         change = getattr(self.change, "__name__", repr(self.change))
         return (self.seed, self.length, self.classes.tolist(), [len(x) for x in self.items], change)
 
     def batch(
         self, epoch: int, step: int, batch_size: int, seconds: float, worker: int = 0, workers: int = 1
     ) -> tuple[Floats, Indices, Floats]:
-        """Rows [rows, length, ...], classes [rows] and weights [rows], 0 where there is no clip."""
+        """Return rows [rows, length, ...], classes [rows] and weights [rows], which are 0 where there is no clip."""
         rows, classes, weights = [], [], []
         for row in range(worker, batch_size, workers):
             if self.change is None:
@@ -289,7 +289,7 @@ def _middle(x: Floats, length: int) -> Floats:
 
 
 def cut(rng: np.random.Generator, x: Floats, length: int) -> Floats:
-    """A part of a long clip, or a short one somewhere in zeros."""
+    """Cut a part out of a long clip, or place a short one among zeros."""
     start = int(rng.integers(max(0, len(x) - length) + 1))
     part = x[start : start + length]
     row = np.zeros((length, *x.shape[1:]), np.float32)
@@ -301,7 +301,7 @@ def cut(rng: np.random.Generator, x: Floats, length: int) -> Floats:
 def split(
     recordings: Sequence[Recording], by: str, seed: int, shares: Sequence[float] = SHARES
 ) -> dict[str, Indices]:
-    """Indices of train, validation and test, in order.
+    """Return the indices of train, validation and test, in order.
 
     Parameters
     ----------
@@ -354,7 +354,7 @@ def split(
 def leave_out(
     recordings: Sequence[Recording], seed: int, share: float = 0.05
 ) -> Iterator[tuple[str, dict[str, Indices]]]:
-    """For each speaker of all classes: name, and a split whose test part is that speaker.
+    """Yield each speaker's name with a split that tests on that speaker alone.
 
     Validation is a share of every class of the others; speakers who say less than all classes are always trained on.
 
@@ -386,7 +386,7 @@ def leave_out(
 
 
 def _divided(recordings: Sequence[Recording]) -> tuple[Sequence[Recording], list[int]]:
-    """Those that were given, and the places of those of `with_voices` behind them."""
+    """Return the recorded clips and the indices of the made ones, which follow them."""
     given = [r for r in recordings if not r.made]
     return given, list(range(len(given), len(recordings)))
 
@@ -407,7 +407,7 @@ def _groups(names: Sequence[str]) -> dict[str, list[int]]:
 
 
 def _counts(total: int, shares: Sequence[float]) -> list[int]:
-    """Of train, validation and test; what rounding leaves over is trained on."""
+    """Return the sizes of train, validation and test; what rounding leaves over goes to training."""
     rest = [max(1, round(total * share)) if share else 0 for share in shares[1:]]
     return [total - sum(rest), *rest]
 

@@ -63,7 +63,7 @@ class Corpus:
         return self.samples[clip.offset : clip.offset + clip.frames]
 
     def of(self, kind: str) -> list[Clip]:
-        """The clips of one kind."""
+        """Return the clips of one kind."""
         return [clip for clip in self.clips if clip.kind == kind]
 
 
@@ -76,7 +76,7 @@ class Rejected:
 
 
 def _published_rows(folder: Path) -> dict[Path, dict[str, str]]:
-    """Rows of a manifest.csv in the folder or beside it, by file."""
+    """Read the rows of a manifest.csv in the folder or beside it, by file."""
     for place in (folder, folder.parent):
         manifest = place / "manifest.csv"
         if not manifest.is_file():
@@ -92,7 +92,7 @@ def _published_rows(folder: Path) -> dict[Path, dict[str, str]]:
 
 
 def _named_group(kind: str, relative: Path, folder: Path) -> tuple[str, str]:
-    """Group and label of a file that no manifest speaks of, from its place and name."""
+    """Derive group and label of a file that is in no manifest from its folder and name."""
     folders = [part for part in relative.parts[:-1] if not PART.fullmatch(part)]
     stem = relative.stem
     if kind == "speech":
@@ -109,7 +109,7 @@ def _named_group(kind: str, relative: Path, folder: Path) -> tuple[str, str]:
 
 
 def find_clips(folder: Path | str, kind: str) -> list[Clip]:
-    """All sound files below a folder, with group, label, source and licence, not yet opened.
+    """List all sound files below a folder with group, label, source and licence; no file is opened.
 
     Parameters
     ----------
@@ -152,7 +152,7 @@ def find_clips(folder: Path | str, kind: str) -> list[Clip]:
 
 
 def _duration(path: str) -> float:
-    """Seconds according to the file's header; 0 where it cannot be read (told later, on decoding)."""
+    """Return the seconds that the file's header states, or 0 where it cannot be read (decoding reports it)."""
     try:
         return float(soundfile.info(path).duration)
     except (soundfile.LibsndfileError, RuntimeError):
@@ -195,7 +195,7 @@ def split(clips: Sequence[Clip], test_share: float, seed: int) -> tuple[list[Cli
 
 
 def thin(clips: Sequence[Clip], count: int, seed: int) -> list[Clip]:
-    """At most `count` clips, chosen by a seeded hash of their paths; all if `count` is negative."""
+    """Choose at most `count` clips by a seeded hash of their paths; all if `count` is negative."""
     if count < 0 or count >= len(clips):
         return list(clips)
     chosen = sorted(clips, key=lambda c: hashlib.sha256(f"{seed}:{c.path}".encode()).digest())[:count]
@@ -203,7 +203,7 @@ def thin(clips: Sequence[Clip], count: int, seed: int) -> list[Clip]:
 
 
 def _decode(clip: Clip) -> tuple[Clip, NDArray[np.int16]] | Rejected:
-    """Samples of one clip at 16 kHz, scaled down if it is louder than full scale."""
+    """Decode one clip at 16 kHz; scale it down where it exceeds full scale."""
     try:
         x, rate, _ = audio.load(clip.path)
     except UserError as error:
@@ -284,7 +284,7 @@ def write_list(
 
 
 def _clip(row: dict[str, str]) -> Clip:
-    """A row of a list; ValueError or TypeError where it is damaged."""
+    """Parse a row of a list; raises ValueError or TypeError where it is damaged."""
     numbers = {"offset": int, "frames": int, "rate": int, "level_db": float}
     values: dict[str, Any] = {name: numbers.get(name, str)(text) for name, text in row.items()}
     return Clip(**values)

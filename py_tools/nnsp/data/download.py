@@ -87,7 +87,7 @@ SETS = {
 
 
 def chosen(text: str) -> list[str]:
-    """Names in a comma-separated list; ``all`` or ``1`` is every set, ``0`` or nothing is none.
+    """Parse a comma-separated list of names; ``all`` or ``1`` is every set, ``0`` or nothing is none.
 
     Raises
     ------
@@ -106,7 +106,7 @@ def chosen(text: str) -> list[str]:
 
 
 class _Interrupted(Exception):
-    """The connection broke; what came is kept."""
+    """The connection broke; the bytes received are kept."""
 
 
 def _digest(path: Path, algorithm: str) -> str:
@@ -151,7 +151,7 @@ def _ask(url: str, have: int, tag: str) -> http.client.HTTPResponse | None:
 
 
 def _receive(url: str, part: Path, resumable: bool) -> None:
-    """One attempt to complete `part`; raises `_Interrupted` when cut off.
+    """Try once to complete `part`; raises `_Interrupted` when cut off.
 
     Without a tag to tell whether the file is still the same one, it is only `resumable` if a checksum will.
     """
@@ -191,7 +191,7 @@ def _receive(url: str, part: Path, resumable: bool) -> None:
 
 
 def _read(response: http.client.HTTPResponse) -> bytes:
-    """The next block; empty at the end."""
+    """Read the next block; empty at the end."""
     try:
         return response.read(BLOCK)
     except http.client.IncompleteRead as error:
@@ -253,7 +253,7 @@ def fetch(url: str, path: Path, md5: str = "", pause: float = PAUSE) -> None:
 
 
 def _verify(arrived: Path, path: Path, md5: str) -> None:
-    """Hold a file to its published or first seen checksum."""
+    """Check a file against its published checksum, or the one of its first download."""
     kept = path.with_name(path.name + ".sha256")
     algorithm = "md5" if md5 else "sha256"
     found = _digest(arrived, algorithm)
@@ -270,7 +270,7 @@ def _verify(arrived: Path, path: Path, md5: str) -> None:
 
 
 def _members(archive: Path) -> Iterator[tuple[str, IO[bytes] | None, float]]:
-    """(name, content or None for a folder, share of the archive done) of each file; links are left out."""
+    """Yield (name, content or None for a folder, share of the archive done) of each file; links are left out."""
     size = archive.stat().st_size
     if zipfile.is_zipfile(archive):
         with zipfile.ZipFile(archive) as pack:
@@ -332,7 +332,7 @@ def unpack(archive: Path, folder: Path) -> None:
 
 
 def get(name: str, root: Path) -> dict[str, list[Path]]:
-    """Have a data set in ``root/name``, fetching and unpacking it if it is not there.
+    """Provide a data set in ``root/name``; fetch and unpack it if it is not there.
 
     Returns
     -------

@@ -28,12 +28,12 @@ Floats = NDArray[np.float32]
 
 @cache
 def _quick_sizes() -> NDArray[np.int64]:
-    """Sixteenths of input blocks that are quick to transform, one to two per cent apart."""
+    """Return sizes in sixteenths of input blocks that have fast transforms, 1 to 2 per cent apart."""
     return np.array([n for n in range(SIXTEENTH // 2, 2 * SIXTEENTH + 1) if fft.next_fast_len(n) == n])
 
 
 def nearest_speed(speed: float) -> float:
-    """The nearest speed that `apply` can give."""
+    """Return the nearest speed that `apply` supports."""
     sizes = _quick_sizes()
     return float(sizes[np.argmin(np.abs(sizes - speed * SIXTEENTH))]) / SIXTEENTH
 
@@ -41,7 +41,7 @@ def nearest_speed(speed: float) -> float:
 def apply(
     track: Floats, samples: int, responses: Sequence[NDArray[Any]], in_room: bool = False, speed: float = 1.0
 ) -> list[Floats]:
-    """The track behind each of the responses.
+    """Filter a track with each of the responses.
 
     Parameters
     ----------
@@ -72,12 +72,12 @@ def apply(
 
 
 def spectrum(response: Floats) -> NDArray[np.complex64]:
-    """For `apply`, of a response that begins at sample 0."""
+    """Return the spectrum that `apply` takes of a response that begins at sample 0."""
     return np.asarray(fft.rfft(response, BLOCK))
 
 
 def curves(rng: np.random.Generator, tilt_db: tuple[float, float], ripple_db: float) -> Floats:
-    """Smooth random gains, float32[CURVES, BINS]: a tilt per octave about 1 kHz, and ripples of a deviation."""
+    """Draw smooth random gains, float32[CURVES, BINS]: a tilt per octave about 1 kHz, and ripples."""
     octaves = np.log2(np.maximum(fft.rfftfreq(BLOCK, 1 / RATE), KNOTS_HZ[0]))
     knots = np.log2(KNOTS_HZ)
     gains = rng.uniform(*tilt_db, (CURVES, 1)) * (knots - np.log2(1000.0))
@@ -86,7 +86,7 @@ def curves(rng: np.random.Generator, tilt_db: tuple[float, float], ripple_db: fl
 
 
 def band(highpass_hz: float, lowpass_hz: float) -> Floats:
-    """Gains of a microphone or a line, -3 dB at both frequencies; none at 8 kHz, which is where sound ends."""
+    """Return band-pass gains of a microphone or a line, -3 dB at both frequencies; 8 kHz means no low-pass."""
     hz = np.maximum(fft.rfftfreq(BLOCK, 1 / RATE), 1.0).astype(np.float32)
     power = 1 + (highpass_hz / hz) ** (2 * HIGHPASS_ORDER)
     if lowpass_hz < RATE / 2:

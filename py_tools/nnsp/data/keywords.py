@@ -70,20 +70,20 @@ class KeywordMixer(Mixer):
 
     @classmethod
     def of_lists(cls, list_path: Path | str, words_path: Path | str, seed: int) -> "KeywordMixer":
-        """Mixer over a list of data_se.py and one of data_kws.py, with the settings beside the second."""
+        """Open a mixer over a list of sounds and one of keywords, with the settings beside the second."""
         beside = Path(words_path).parent / SETTINGS_FILE
         settings = MixingSettings.read(beside) if beside.is_file() else None
         return cls(corpus.load(list_path), corpus.load(words_path), seed, settings)
 
     @property
     def identity(self) -> object:
-        """What the rows follow from."""
+        """Return what decides the rows; equal identities give equal rows."""
         return super().identity, [(clip.label, clip.frames) for clip in self.keywords.clips]
 
     def batch(
         self, epoch: int, step: int, batch_size: int, seconds: float, worker: int = 0, workers: int = 1
     ) -> tuple[NDArray[Any], ...]:
-        """The rows of one step, as `Mixer.batch`.
+        """Make the rows of one step, as `Mixer.batch`.
 
         Returns
         -------
@@ -104,7 +104,7 @@ class KeywordMixer(Mixer):
     def _speech_track(
         self, rng: np.random.Generator, samples: int, clips: list[Clip], may_change: bool = True
     ) -> tuple[NDArray[np.float32], tuple[str, ...], tuple[Word, ...]]:
-        """Keywords, parts of them and other utterances, each by whomever; or other speech alone."""
+        """Make a track of keywords, parts of keywords and other utterances, or of other speech alone."""
         if not may_change or rng.random() < OTHER_PROB:
             return super()._speech_track(rng, samples, clips, may_change)
         track, speakers, words = np.zeros(samples, np.float32), [], []
@@ -136,7 +136,7 @@ class KeywordMixer(Mixer):
 
 
 def labels_of(keywords: Corpus) -> tuple[str, ...]:
-    """The keywords of a list, in order.
+    """Return the keywords of a list, sorted.
 
     Raises
     ------
@@ -150,7 +150,7 @@ def labels_of(keywords: Corpus) -> tuple[str, ...]:
 
 
 def end_of(x: NDArray[np.float32]) -> int:
-    """Where a spoken word ends: behind its last 20 ms within 30 dB of the loudest."""
+    """Return where a spoken word ends: after its last 20 ms frame within 30 dB of the loudest."""
     power = levels.frame_power(x)
     loud = np.flatnonzero(power >= power.max() * 10 ** (-levels.ACTIVE_RANGE_DB / 10))
     return min(int(loud[-1] + 1) * levels.FRAME, x.size)

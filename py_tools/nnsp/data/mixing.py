@@ -62,7 +62,7 @@ class Mixture:
 
 
 def scale_noise(speech: NDArray[np.float32], noise: NDArray[np.float32], snr_db: float) -> float:
-    """Factor for the noise that puts active speech `snr_db` above the noise's rms."""
+    """Return the factor for the noise that puts active speech `snr_db` above the noise's rms."""
     ratio = levels.active_power(speech) / levels.mean_power(noise)
     return float(np.sqrt(ratio * 10 ** (-snr_db / 10)))
 
@@ -83,13 +83,13 @@ def _fade_ends(piece: Floats) -> Floats:
 
 
 def normalised(clip: Clip, samples: NDArray[np.int16], start: int, stop: int) -> Floats:
-    """Part of a clip of a list's samples at its own level brought to 0 dB re full scale."""
+    """Return a part of a clip, scaled so that the clip's level is 0 dB re full scale."""
     gain = np.float32(10 ** (-clip.level_db / 20) / 32768)
     return _fade_ends(samples[clip.offset + start : clip.offset + stop] * gain)
 
 
 def _happens(rng: np.random.Generator, probability: float) -> bool:
-    """Whether it is to be; what is off draws nothing, so that rows without it stay what they are."""
+    """Draw whether something happens. Probability 0 draws no number, so that it changes no other row."""
     return probability > 0 and rng.random() < probability
 
 
@@ -98,26 +98,26 @@ def _product(gains: Floats | None, response: NDArray[Any]) -> NDArray[Any]:
 
 
 def _add(track: Floats, other: Floats, level_db: float) -> None:
-    """Add in place, `level_db` above the track; to a silent track, as it is."""
+    """Add `other` in place, `level_db` above the track; to a silent track, unscaled."""
     powers = levels.mean_power(track), levels.mean_power(other)
     ratio = powers[0] / powers[1] if min(powers) > QUIETEST else 1.0
     track += other * np.float32(np.sqrt(ratio) * 10 ** (level_db / 20))
 
 
 def _gain_step(rng: np.random.Generator, samples: int, step_db: tuple[float, float]) -> Floats:
-    """Factors that jump within 10 ms, somewhere in the middle."""
+    """Return factors that step to another level within 10 ms, at a random place."""
     at = int(rng.uniform(0.1, 0.9) * samples)
     after = 10 ** (rng.uniform(*step_db) / 20)
     return np.interp(np.arange(samples), [at, at + FADE], [1.0, after]).astype(np.float32)
 
 
 def _class_weight(frames: int) -> float:
-    """A class's weight in samples: linear up to a minute, with the square root from there."""
+    """Return a class's weight in samples: linear up to a minute, with the square root beyond."""
     return min(frames, COMMON_CLASS) * max(1.0, frames / COMMON_CLASS) ** 0.5
 
 
 def cumulative(weights: Sequence[float]) -> NDArray[np.float64]:
-    """Cumulative probabilities."""
+    """Return cumulative probabilities of the weights."""
     total = np.cumsum(weights, dtype=np.float64)
     return np.asarray(total / total[-1])
 
@@ -168,7 +168,7 @@ class Mixer:
 
     @classmethod
     def open(cls, list_path: Path | str, seed: int, settings: MixingSettings | None = None) -> "Mixer":
-        """Mixer over a list made by data_se.py, with the settings beside it unless others are given."""
+        """Open a mixer over a list made by `nnsp data_se`, with the settings beside it unless others are given."""
         beside = Path(list_path).parent / SETTINGS_FILE
         if settings is None and beside.is_file():
             settings = MixingSettings.read(beside)
@@ -176,13 +176,13 @@ class Mixer:
 
     @property
     def identity(self) -> object:
-        """What the rows follow from."""
+        """Return what decides the rows; equal identities give equal rows."""
         return self.seed, self.settings, [clip.frames for clip in self.sounds.clips]
 
     def batch(
         self, epoch: int, step: int, batch_size: int, seconds: float, worker: int = 0, workers: int = 1
     ) -> tuple[NDArray[Any], ...]:
-        """The rows of one step; the same arguments give the same samples, in any order of calls.
+        """Make the rows of one step; the same arguments give the same samples, in any order of calls.
 
         Parameters
         ----------
@@ -208,7 +208,7 @@ class Mixer:
         return noisy, clean, np.full(len(rows), samples, np.int32)
 
     def row(self, epoch: int, step: int, row: int, samples: int) -> Mixture:
-        """One mixture of `samples` samples."""
+        """Make one mixture of `samples` samples."""
         s = self.settings
         rng = np.random.default_rng((self.seed, epoch, step, row))
         kind, snr, level = rng.random(), rng.uniform(*s.snr_db), 10 ** (rng.uniform(*s.level_db) / 10)
@@ -256,7 +256,7 @@ class Mixer:
         return Mixture(noisy, target, float(snr), speakers, labels, in_room, words)
 
     def _piece(self, clip: Clip, start: int, stop: int) -> NDArray[np.float32]:
-        """Part of a clip at its own level brought to 0 dB re full scale."""
+        """Return a part of a clip, scaled so that the clip's level is 0 dB re full scale."""
         return normalised(clip, self._samples, start, stop)
 
     def _speaker(self, rng: np.random.Generator) -> list[Clip]:
@@ -265,7 +265,7 @@ class Mixer:
     def _speech_track(
         self, rng: np.random.Generator, samples: int, clips: list[Clip], may_change: bool = True
     ) -> tuple[Floats, tuple[str, ...], tuple[Word, ...]]:
-        """Utterances of one speaker with pauses; now and then handing over to another, if they may. No keywords."""
+        """Make a track of one speaker's utterances with pauses, sometimes followed by another speaker; no keywords."""
         s = self.settings
         track = np.zeros(samples, np.float32)
         speakers = [clips[0].group]
@@ -289,7 +289,7 @@ class Mixer:
     def _speech(
         self, rng: np.random.Generator, samples: int, microphone: Floats | None
     ) -> tuple[Floats, Floats, tuple[str, ...], tuple[Word, ...], bool]:
-        """(at the microphone, target, speakers, keywords, in a room): speed, colour and room in one spectrum."""
+        """Return (at the microphone, target, speakers, keywords, in a room)."""
         s = self.settings
         speed = rng.uniform(*s.speed) if rng.random() < s.speed_prob else 1.0
         if _happens(rng, s.voice_prob):
@@ -313,7 +313,7 @@ class Mixer:
         return track, track, speakers, words, False
 
     def _recorded(self, rng: np.random.Generator, samples: int) -> tuple[Floats, str]:
-        """Noise of one class; short ones recur with gaps."""
+        """Make a track of recorded noise of one class; short recordings recur with gaps."""
         clips = self._classes[int(np.searchsorted(self._class_chances, rng.random()))]
         track = np.zeros(samples, np.float32)
         at = 0
@@ -329,7 +329,7 @@ class Mixer:
         return track, clips[0].label
 
     def _babble(self, rng: np.random.Generator, samples: int, not_of: tuple[str, ...]) -> Floats | None:
-        """Several others talking at once, in a room or not; None if the list has no others."""
+        """Make babble of several other speakers, in a room or not; None if the list has no others."""
         others = [
             (weight, clips)
             for weight, clips in zip(self._speaker_weights, self._speakers, strict=True)
@@ -350,7 +350,7 @@ class Mixer:
     def _noise(
         self, rng: np.random.Generator, samples: int, microphone: Floats | None, speakers: tuple[str, ...]
     ) -> tuple[Floats, tuple[str, ...]]:
-        """Noise of one kind, sometimes a weaker second one, coloured, with rumble and hum."""
+        """Make noise of one kind, sometimes with a weaker second one, coloured, with rumble and hum."""
         s = self.settings
         track, label = None, ""
         kind = rng.random() if s.babble_prob or s.gaussian_prob else 1.0
@@ -382,7 +382,7 @@ class Mixer:
         return track, tuple(labels)
 
     def _room(self, rng: np.random.Generator) -> list[NDArray[np.complex64]]:
-        """Spectra of a room's whole and early response."""
+        """Return the spectra of a room's whole and early response."""
         index = int(rng.integers(len(self._responses) or ROOMS))
         if index in self._rooms:
             return self._rooms[index]
@@ -394,7 +394,7 @@ class Mixer:
         return self._rooms[index]
 
     def _curve(self, rng: np.random.Generator, name: str, tilt_db: tuple[float, float]) -> Floats:
-        """One of a kind's random colours."""
+        """Draw one of a kind's random colours."""
         if name not in self._curves:
             self._curves[name] = filters.curves(np.random.default_rng(self.seed), tilt_db, RIPPLE_DB)
         return np.asarray(self._curves[name][int(rng.integers(filters.CURVES))])

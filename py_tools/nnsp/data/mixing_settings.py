@@ -25,8 +25,8 @@ LIMITS = {
 class MixingSettings:
     """What mixtures are like.
 
-    Ranges are drawn from evenly. A `_prob` is a share: of all rows up to `silence_prob`, from there of those that
-    have what it changes (speech, noise).
+    Ranges are drawn from uniformly. A `_prob` is a share: up to `silence_prob` of all rows, after it of the rows
+    that have what it changes (speech or noise).
     """
 
     snr_db: tuple[float, float] = (-5.0, 25.0)  # active speech over noise rms
@@ -64,7 +64,7 @@ class MixingSettings:
 
     @classmethod
     def plain(cls, **values: Any) -> "MixingSettings":
-        """Settings whose probabilities are all 0, but for the values given: speech as it is, and recorded noise."""
+        """Return settings with all probabilities 0 but for the values given: unchanged speech, and recorded noise."""
         nothing = {field.name: 0.0 for field in fields(cls) if field.name.endswith("_prob")}
         return cls(**{**nothing, **values})
 

@@ -1,4 +1,4 @@
-"""Noise made on the fly: of any spectrum, rumble below the speech, and mains hum. Levels are the caller's."""
+"""Noise made on the fly: of any spectrum, rumble below the speech, and mains hum. The caller sets the levels."""
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -19,7 +19,7 @@ Floats = NDArray[np.float32]
 
 
 def levels(rng: np.random.Generator, samples: int, most_db: float) -> Floats:
-    """Factors that wander about 1: a new level of up to `most_db` deviation every 0.1 to 2 s."""
+    """Return factors that wander about 1: a new level of up to `most_db` deviation every 0.1 to 2 s."""
     frames = -(-samples // FRAME)
     every = rng.uniform(0.1, 2.0) * RATE / FRAME
     gains = rng.normal(0, rng.uniform(0, most_db), int(frames / every) + 2)
@@ -30,13 +30,13 @@ def levels(rng: np.random.Generator, samples: int, most_db: float) -> Floats:
 
 
 def gaussian(rng: np.random.Generator, samples: int, gains: Floats) -> Floats:
-    """Gaussian noise behind the gains (of `filters.apply`), steady or up to 6 dB up and down."""
+    """Make Gaussian noise with the gains of `filters.apply`, steady or wandering by up to 6 dB."""
     (track,) = filters.apply(rng.standard_normal(samples, np.float32), samples, [gains])
     return track * levels(rng, samples, 6.0)
 
 
 def _interpolator() -> Floats:
-    """float32[LOW_TAPS, LOW_FACTOR]: windowed sinc from 500 Hz to 16 kHz, flat up to 120 Hz."""
+    """Return a windowed sinc that resamples from 500 Hz to 16 kHz, flat up to 120 Hz: float32[LOW_TAPS, LOW_FACTOR]."""
     time = np.arange(LOW_TAPS)[:, None] - LOW_TAPS // 2 + 1 - np.arange(LOW_FACTOR) / LOW_FACTOR
     window = np.i0(6.0 * np.sqrt(np.maximum(1 - (time / (LOW_TAPS / 2)) ** 2, 0))) / np.i0(6.0)
     return np.asarray(np.sinc(time) * window, np.float32)
@@ -46,7 +46,7 @@ INTERPOLATOR = _interpolator()
 
 
 def rumble(rng: np.random.Generator, samples: int) -> Floats:
-    """Gaussian noise in a part of 10 to 120 Hz, of any tilt from 0 to -12 dB per octave, swelling by up to 10 dB."""
+    """Make Gaussian noise in a part of 10 to 120 Hz, tilted by 0 to -12 dB per octave, wandering by up to 10 dB."""
     count = fft.next_fast_len(samples // LOW_FACTOR + 1 + LOW_TAPS, real=True)
     hz = fft.rfftfreq(count, LOW_FACTOR / RATE).astype(np.float32)
     low, high = rng.uniform(RUMBLE_HZ[0], 50.0), rng.uniform(60.0, RUMBLE_HZ[1])
@@ -61,7 +61,7 @@ def rumble(rng: np.random.Generator, samples: int) -> Floats:
 
 
 def hum(rng: np.random.Generator, samples: int) -> Floats:
-    """Mains of 50 or 60 Hz, give or take 0.2, with harmonics that fall by 3 to 12 dB per octave."""
+    """Make mains hum of 50 or 60 Hz, within 0.2 Hz, with harmonics that fall by 3 to 12 dB per octave."""
     order = np.arange(1, HUM_HARMONICS + 1)
     gains = order ** -rng.uniform(0.5, 2.0) * 10 ** (rng.normal(0, 6, order.size) / 20)
     phases = order * np.arange(HUM_TABLE)[:, None] * (2 * np.pi / HUM_TABLE) + rng.uniform(

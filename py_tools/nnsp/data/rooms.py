@@ -28,7 +28,7 @@ def _room(full: NDArray[np.float64]) -> Room:
 
 
 def measured(response: NDArray[np.int16]) -> Room:
-    """Room from a recorded response, whose loudest sample is taken for the direct sound."""
+    """Make a room of a recorded response; its loudest sample is taken for the direct sound."""
     direct = int(np.argmax(np.abs(response.astype(np.int32))))
     full = np.zeros(LENGTH)
     heard = response[direct : direct + LENGTH] / float(response[direct])
@@ -37,7 +37,7 @@ def measured(response: NDArray[np.int16]) -> Room:
 
 
 def _axis(length: float, source: float, microphone: float) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Distances along one axis from each image to the microphone, and wall hits."""
+    """Return the distances along one axis from each image to the microphone, and the wall hits."""
     n = np.arange(-ORDER, ORDER + 1)
     distance = np.concatenate([source + 2 * n * length, -source + 2 * n * length]) - microphone
     hits = np.concatenate([np.abs(2 * n), np.abs(2 * n - 1)])
@@ -47,7 +47,7 @@ def _axis(length: float, source: float, microphone: float) -> tuple[NDArray[np.f
 def images(
     size: NDArray[np.float64], source: NDArray[np.float64], microphone: NDArray[np.float64], t60: float
 ) -> NDArray[np.float64]:
-    """Response of a shoe-box room by the image method, each echo on its nearest sample.
+    """Compute the response of a shoe-box room by the image method, each echo on its nearest sample.
 
     Parameters
     ----------
@@ -74,7 +74,7 @@ def images(
 
 
 def draw(rng: np.random.Generator) -> Room:
-    """A random room of 2.5 x 2.5 x 2.4 m to 8 x 6 x 3.5 m, T60 0.15 to 0.6 s, talker 0.3 to 2.5 m away."""
+    """Draw a room of 2.5 x 2.5 x 2.4 m to 8 x 6 x 3.5 m, T60 0.15 to 0.6 s, talker 0.3 to 2.5 m away."""
     size = rng.uniform([2.5, 2.5, 2.4], [8.0, 6.0, 3.5])
     t60 = float(rng.uniform(0.15, 0.6))
     microphone = rng.uniform(0.4, size - 0.4)

@@ -12,12 +12,12 @@ class Source(Protocol):
 
     @property
     def identity(self) -> object:
-        """Something whose repr tells sources of other rows apart."""
+        """Return something whose repr differs between sources of different rows."""
 
     def batch(
         self, epoch: int, step: int, batch_size: int, seconds: float, worker: int = 0, workers: int = 1
     ) -> tuple[NDArray[Any], ...]:
-        """As `Mixer.batch`: the same rows at every call, from any thread."""
+        """Make the rows of one step, as `Mixer.batch`: the same rows at every call, from any thread."""
 
 
 def prefetch(
@@ -30,7 +30,7 @@ def prefetch(
     worker: int = 0,
     workers: int = 1,
 ) -> Iterator[tuple[NDArray[Any], ...]]:
-    """Batches of the steps in order, the next ones being made meanwhile.
+    """Yield the batches of the steps in order while threads make the next ones.
 
     NumPy and the FFT let go of the interpreter lock, so threads do.
     """

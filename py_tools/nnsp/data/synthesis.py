@@ -1,4 +1,4 @@
-"""Speech and noise out of nothing but espeak-ng and arithmetic, for when there is no data set."""
+"""Speech made by espeak-ng and computed noise, for training without a data set."""
 
 import os
 import shutil
@@ -78,7 +78,7 @@ DEMO_SNR_DB = 5.0
 
 
 def speak(text: str, voice: tuple[str, int, int]) -> NDArray[np.float32]:
-    """Have espeak-ng say something.
+    """Let espeak-ng say something.
 
     Parameters
     ----------
@@ -111,7 +111,7 @@ def speak(text: str, voice: tuple[str, int, int]) -> NDArray[np.float32]:
 
 
 def voices(count: int) -> list[tuple[str, int, int]]:
-    """So many different voices for `speak`, of several accents, speakers, speeds and pitches."""
+    """Draw `count` different voices for `speak`: accents, speakers, speeds and pitches."""
     rng = np.random.default_rng(0)
     accents = ("en-us", "en-gb", "en-gb-scotland", "en-gb-x-rp", "en-029")
     speakers = [f"{sex}{number}" for sex, most in (("m", 8), ("f", 5)) for number in range(1, most + 1)]
@@ -123,7 +123,7 @@ def voices(count: int) -> list[tuple[str, int, int]]:
 
 
 def spoken(labels: Sequence[str], count: int) -> Iterator[tuple[str, str, NDArray[np.float32]]]:
-    """Every label by so many voices: name of the voice, label, samples at 16 kHz.
+    """Yield every label by `count` voices: name of the voice, label, samples at 16 kHz.
 
     Raises
     ------
@@ -141,25 +141,25 @@ def spoken(labels: Sequence[str], count: int) -> Iterator[tuple[str, str, NDArra
 def _shaped(
     rng: np.random.Generator, samples: int, gain: Callable[[NDArray[np.float64]], NDArray[np.float64]]
 ) -> NDArray[np.float64]:
-    """Gaussian noise of rms 1 with a magnitude response given over frequencies in Hz."""
+    """Make Gaussian noise of rms 1 with a magnitude response over frequencies in Hz."""
     frequencies = np.asarray(np.fft.rfftfreq(samples, 1 / RATE), np.float64)
     x = np.fft.irfft(np.fft.rfft(rng.standard_normal(samples)) * gain(frequencies), samples)
     return np.asarray(x / x.std())
 
 
 def white(rng: np.random.Generator, samples: int) -> NDArray[np.float64]:
-    """Equal power per Hz."""
+    """Make white noise: equal power per Hz."""
     return rng.standard_normal(samples)
 
 
 def pink(rng: np.random.Generator, samples: int) -> NDArray[np.float64]:
-    """Equal power per octave, steepened or flattened by up to 2 dB per octave."""
+    """Make pink noise: equal power per octave, tilted by up to 2 dB per octave either way."""
     slope = rng.uniform(0.2, 0.8)
     return _shaped(rng, samples, lambda f: np.maximum(f, 20.0) ** -slope)
 
 
 def hum(rng: np.random.Generator, samples: int) -> NDArray[np.float64]:
-    """Mains at 50 or 60 Hz with its harmonics, over faint noise."""
+    """Make mains hum at 50 or 60 Hz with harmonics, over faint noise."""
     mains = rng.choice([50.0, 60.0]) * (1 + rng.uniform(-0.002, 0.002))
     time = np.arange(samples) / RATE
     x = 0.02 * pink(rng, samples)
@@ -169,7 +169,7 @@ def hum(rng: np.random.Generator, samples: int) -> NDArray[np.float64]:
 
 
 def fan(rng: np.random.Generator, samples: int) -> NDArray[np.float64]:
-    """Rushing air below a corner of 300 to 900 Hz that throbs with the blades, and their tone."""
+    """Make a fan: air noise below a corner of 300 to 900 Hz, modulated at the blades' rate, and their tone."""
     corner, blades = rng.uniform(300, 900), rng.uniform(18, 60)
     air = _shaped(rng, samples, lambda f: 1 / (1 + (f / corner) ** 1.5))
     time = np.arange(samples) / RATE
@@ -179,7 +179,7 @@ def fan(rng: np.random.Generator, samples: int) -> NDArray[np.float64]:
 
 
 def typing(rng: np.random.Generator, samples: int) -> NDArray[np.float64]:
-    """Key strokes: two short rattling clicks each, at an uneven pace, with pauses."""
+    """Make key strokes: two short clicks each, at an uneven pace, with pauses."""
     x = 0.01 * pink(rng, samples)
     at = rng.uniform(0, 0.3)
     while (start := int(at * RATE)) < samples:
@@ -196,7 +196,7 @@ def typing(rng: np.random.Generator, samples: int) -> NDArray[np.float64]:
 
 
 def siren(rng: np.random.Generator, samples: int) -> NDArray[np.float64]:
-    """A tone with overtones that wails up and down."""
+    """Make a siren: a tone with overtones that sweeps up and down."""
     time = np.arange(samples) / RATE
     low, high, pace = rng.uniform(400, 700), rng.uniform(1000, 1700), rng.uniform(0.15, 0.6)
     sweep = signal.sawtooth(2 * np.pi * (pace * time + rng.random()), width=0.5)
@@ -206,7 +206,7 @@ def siren(rng: np.random.Generator, samples: int) -> NDArray[np.float64]:
 
 
 def babble(rng: np.random.Generator, samples: int) -> NDArray[np.float64]:
-    """Several people talking at once."""
+    """Mix several voices that talk at once."""
     x = np.zeros(samples)
     for talker in range(BABBLE_TALKERS):
         voice, speed, pitch = BABBLE_VOICES[talker % len(BABBLE_VOICES)]
@@ -268,7 +268,7 @@ def make_corpus(
 
 
 def make_lists(folder: Path | str) -> tuple[Path, Path]:
-    """Lists of the built-in speech and noise, made where they are not there yet.
+    """Make the lists of the built-in speech and noise where they do not exist yet.
 
     Returns
     -------
@@ -294,7 +294,7 @@ def make_lists(folder: Path | str) -> tuple[Path, Path]:
 
 
 def demo_pair() -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """The demonstration: one voice at 5 dB over a fan and typing.
+    """Make the demonstration clip: one voice at 5 dB over a fan and typing.
 
     Returns
     -------

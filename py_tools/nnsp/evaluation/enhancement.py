@@ -26,7 +26,7 @@ TABLE_METRICS = 4  # side by side on a terminal
 
 @dataclass(frozen=True)
 class Result:
-    """What one system made of one clip."""
+    """Scores of one system on one clip."""
 
     bucket: str
     clip: str
@@ -48,7 +48,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Job:
-    """What a process has to do for one clip and system."""
+    """One clip of one system to score in a worker process."""
 
     pair: Pair
     system: str
@@ -79,7 +79,7 @@ def evaluate(
     sounds: dict[str, Path] | None = None,
     processes: int | None = None,
 ) -> list[Result]:
-    """Scores of what each system makes of each clip.
+    """Score each system on each clip.
 
     Parameters
     ----------
@@ -117,7 +117,7 @@ def evaluate(
 
 
 def summary(results: Sequence[Result], reference: str | None) -> list[Row]:
-    """Means per bucket and system with their intervals; last the bucket of all clips, where there are several.
+    """Return means per bucket and system with their intervals; the last bucket is all clips, where there are several.
 
     Parameters
     ----------
@@ -142,14 +142,14 @@ def summary(results: Sequence[Result], reference: str | None) -> list[Row]:
 
 
 def write_csv(path: Path, results: Sequence[Result]) -> None:
-    """A row per clip and system."""
+    """Write a row per clip and system."""
     names = list(results[0].values)
     rows = [[r.bucket, r.clip, r.system, *(f"{r.values[name]:.4f}" for name in names)] for r in results]
     write_table(path, ["bucket", "clip", "system", *names], rows)
 
 
 def write_summary(path: Path, rows: Sequence[Row]) -> None:
-    """A row per bucket, system and score: mean, interval, number of clips; the same of the gain."""
+    """Write a row per bucket, system and score: mean, interval and number of clips, and the same of the gain."""
     parts = ("mean", "low", "high", "clips")
     table = []
     for row in rows:
@@ -163,7 +163,7 @@ def write_summary(path: Path, rows: Sequence[Row]) -> None:
 
 
 def write_table(path: Path, head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Write a CSV whole, and the folder above it where there is none."""
+    """Write a CSV whole or not at all; make its folder."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with written(path) as part, part.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
@@ -172,7 +172,7 @@ def write_table(path: Path, head: Sequence[str], rows: Iterable[Sequence[str]]) 
 
 
 def text(metric: str, value: Estimate | None, sign: str = "") -> str:
-    """A mean and its interval as text."""
+    """Return a mean and its interval as text."""
     if value is None or not value.clips:
         return "-"
     digits = metrics.LABELS[metric][1]
@@ -181,7 +181,7 @@ def text(metric: str, value: Estimate | None, sign: str = "") -> str:
 
 
 def table(rows: Sequence[Row], reference: str | None) -> str:
-    """Scores and gains as text, and which scores are not of all clips."""
+    """Return scores and gains as text, with a note of scores that are not defined for all clips."""
     names = list(dict.fromkeys(row.metric for row in rows))
     cells = {(r.bucket, r.system, r.metric): r for r in rows}
     keys = list(dict.fromkeys((row.bucket, row.system) for row in rows))

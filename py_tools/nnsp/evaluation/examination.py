@@ -1,4 +1,4 @@
-"""How an enhancer behaves where a mean score says little: silence, noise alone, clean speech, the first second."""
+"""Behaviour that mean scores hide: silence, noise alone, clean speech, the first second of speech."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ HISTORIES = ("nothing", "silence", "speech")
 
 @dataclass(frozen=True)
 class Attenuated:
-    """What is left of one noise."""
+    """How far one noise was attenuated."""
 
     label: str
     clip: str
@@ -45,7 +45,7 @@ class Attenuated:
 
 @dataclass(frozen=True)
 class Begun:
-    """SI-SDR that each second of a clip gains, by what the enhancer heard before: float [histories, SCORED].
+    """SI-SDR gain of each second of a clip, by what the enhancer heard before: float [histories, SCORED].
 
     NaN where there is no speech.
     """
@@ -55,7 +55,7 @@ class Begun:
 
 
 def silence(enhance: Enhance) -> dict[str, int]:
-    """Peak of what comes out, in steps of 16 bits, by what goes in: zeros, and -1, 0, 1 at random."""
+    """Return the peak of the output in int16 steps for an input of zeros, and of random -1, 0, 1."""
     size = SECONDS * RATE
     dither = np.random.default_rng(0).integers(-1, 2, size).astype(np.int16)
     sounds = {"zeros": np.zeros(size, np.int16), "-1, 0, 1 at random": dither}
@@ -63,7 +63,7 @@ def silence(enhance: Enhance) -> dict[str, int]:
 
 
 def noise(enhance: Enhance, sounds: Corpus, level_db: float) -> list[Attenuated]:
-    """How far every noise of a list is turned down, its first second left out.
+    """Measure the attenuation of every noise of a list, without its first second.
 
     Parameters
     ----------
@@ -89,13 +89,13 @@ def noise(enhance: Enhance, sounds: Corpus, level_db: float) -> list[Attenuated]
 
 
 def clean(enhance: Enhance, folder: Path, processes: int | None = None) -> list[Result]:
-    """Scores of clean recordings after enhancing, against themselves."""
+    """Score clean recordings after enhancing, against themselves."""
     system = System("enhanced", lambda pair: enhance(pair.noisy))
     return enhancement.evaluate(pairs.folders(folder, folder), [system], processes=processes)
 
 
 def first_seconds(enhance: Enhance, sounds: Corpus, snr_db: float, count: int, seed: int) -> list[Begun]:
-    """The same seconds of noisy speech after nothing, after silence and after other noisy speech.
+    """Score the same seconds of noisy speech after nothing, after silence and after other noisy speech.
 
     Speech begins with the first of them, after a pause that only the last history has.
     """
@@ -126,7 +126,7 @@ def first_seconds(enhance: Enhance, sounds: Corpus, snr_db: float, count: int, s
 
 
 def _beginning(speech: NDArray[np.float32]) -> int | None:
-    """Sample at which speech begins after a pause, SECONDS or more into the clip."""
+    """Return the sample at which speech begins after a pause, SECONDS or more into the clip."""
     active = levels.active_power(speech)
     for start in range(SECONDS * RATE, speech.size - SCORED * RATE + 1, STEP):
         before = levels.mean_power(speech[start - QUIET : start])
@@ -147,7 +147,7 @@ def _gains(speech: NDArray[np.float32], noisy: NDArray[np.int16], out: NDArray[n
 
 
 def per_second(begun: Sequence[Begun]) -> dict[str, list[Estimate]]:
-    """Mean gain of each second, by history."""
+    """Return the mean gain of each second, by history."""
     gains = np.array([b.gain_db for b in begun])
     units = [b.clip for b in begun]
     return {
@@ -157,14 +157,14 @@ def per_second(begun: Sequence[Begun]) -> dict[str, list[Estimate]]:
 
 
 def missed(begun: Sequence[Begun]) -> dict[str, Estimate]:
-    """What the first second gains more than after speech, clip by clip, by the other histories."""
+    """Return the first second's gain minus its gain after speech, by the other histories, over clips."""
     gains = np.array([b.gain_db for b in begun])[:, :, 0]
     units = [b.clip for b in begun]
     return {h: estimate(gains[:, row] - gains[:, -1], units) for row, h in enumerate(HISTORIES[:-1])}
 
 
 def plot_first_seconds(path: Path, begun: Sequence[Begun], title: str) -> None:
-    """Picture of `per_second`, with intervals."""
+    """Draw `per_second` with intervals."""
     from matplotlib.figure import Figure
 
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -24,7 +24,7 @@ class Estimate:
 
 
 def estimate(values: Sequence[float] | Floats, units: Sequence[str]) -> Estimate:
-    """Mean of the values that are not NaN.
+    """Return the mean of the values that are not NaN, with its interval.
 
     Parameters
     ----------

@@ -41,7 +41,7 @@ class Word:
 
 @dataclass(frozen=True)
 class Matched:
-    """Words that were found, each with the event's delay after its end in seconds, and what else there was.
+    """Words found, each with the event's delay after the word's end in seconds, and counts of the rest.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ class Matched:
 
 @dataclass(frozen=True)
 class Stream:
-    """Sound, the keywords in it, and the ratio it was mixed at; without words, a stream of false alarms."""
+    """Sound, its keywords and the ratio it was mixed at. Without words, every event in it is a false alarm."""
 
     samples: Samples
     words: tuple[Word, ...]
@@ -69,7 +69,7 @@ class Stream:
 
 @dataclass(frozen=True)
 class Point:
-    """What a threshold gives: misses and confusions at each ratio, false alarms an hour, delays in seconds."""
+    """Results at one threshold: misses and confusions at each ratio, false alarms an hour, delays in seconds."""
 
     threshold: float
     missed: dict[float, float]
@@ -102,7 +102,7 @@ def match(words: list[Word], events: list[Word], early: float = 0.3, late: float
 def spoken(
     sounds: Corpus, keywords: Corpus, labels: Sequence[str], snrs_db: Sequence[float], most: int, seed: int
 ) -> Iterator[Stream]:
-    """Streams of a minute with keywords between pauses; of each label at most so many, the same at every ratio."""
+    """Yield streams of a minute with keywords between pauses, the same ones at every ratio."""
     rng = np.random.default_rng(seed)
     taken = [
         clip
@@ -134,7 +134,7 @@ def spoken(
 
 
 def unspoken(sounds: Corpus, hours: float, seed: int, lowpass_hz: float | None = None) -> Iterator[Stream]:
-    """Streams of a minute of speech, noise, and both, without keywords; behind a low-pass, if asked for."""
+    """Yield streams of a minute of speech, noise, and both, without keywords; low-passed on request."""
     settings = replace(
         MixingSettings(), snr_db=(0.0, 30.0), clean_only_prob=0.3, noise_only_prob=0.2, mute_prob=0.0
     )
@@ -148,7 +148,7 @@ def unspoken(sounds: Corpus, hours: float, seed: int, lowpass_hz: float | None =
 
 
 class Spotter:
-    """Smoothed scores of streams, to be decided at any threshold.
+    """Keeps the smoothed scores of streams and decides them at any threshold.
 
     Parameters
     ----------
@@ -174,7 +174,7 @@ class Spotter:
         self._heard.append((replace(stream, samples=stream.samples[:0]), smoothed))
 
     def events(self, smoothed: NDArray[np.int64], threshold: float) -> list[Word]:
-        """Events at a threshold, each at the end of the frame that gave it."""
+        """Return the events at a threshold, each at the end of its frame."""
         table = DetectorTable.quantized(self.table.kind, self.table.smoothing, self.table.hold, threshold)
         decisions = IntegerDetector(table, self.labels).decide(smoothed)
         return [
@@ -182,7 +182,7 @@ class Spotter:
         ]
 
     def at(self, threshold: float) -> Point:
-        """Over all that was heard."""
+        """Return the results of all streams at a threshold."""
         found: dict[float, list[int]] = {}
         delays: list[float] = []
         alarms, seconds = 0, 0.0
@@ -209,7 +209,7 @@ class Spotter:
 
 
 def curve(spotter: Spotter, thresholds: Sequence[float]) -> list[Point]:
-    """A point per threshold."""
+    """Return a point per threshold."""
     return [spotter.at(threshold) for threshold in tqdm(thresholds, desc="thresholds", leave=False)]
 
 
@@ -218,7 +218,7 @@ def _name(snr_db: float) -> str:
 
 
 def table(points: Sequence[Point]) -> str:
-    """A line per threshold."""
+    """Return a line of text per threshold."""
     ratios = sorted(points[0].missed, reverse=True)
     head = "".join(f"{_name(r):>9}" for r in ratios)
     lines = [f"{'threshold':>9}{'alarms/h':>10}{head}{'confused':>10}{'delay ms':>10}{'late ms':>9}"]
@@ -232,7 +232,7 @@ def table(points: Sequence[Point]) -> str:
 
 
 def write_csv(path: Path, points: Sequence[Point]) -> None:
-    """A row per threshold and ratio."""
+    """Write a row per threshold and ratio."""
     with written(path) as part, part.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(["threshold", "false_alarms_per_hour", "mixed_at", "missed", "confused"])
@@ -243,7 +243,7 @@ def write_csv(path: Path, points: Sequence[Point]) -> None:
 
 
 def plot(path: Path, points: Sequence[Point]) -> None:
-    """Picture of misses over false alarms."""
+    """Draw misses over false alarms."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(6, 4.5), layout="constrained")

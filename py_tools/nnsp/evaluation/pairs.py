@@ -32,7 +32,7 @@ class Pair:
 
 
 class Pairs:
-    """Pairs that are read or mixed when their turn comes: a known number of them, never all in memory."""
+    """Pairs that are read or mixed one at a time; their number is known."""
 
     def __init__(self, items: Sequence[Any], make: Callable[..., Pair]) -> None:
         self._items, self._make = items, make
@@ -45,7 +45,7 @@ class Pairs:
 
 
 def mixtures(list_path: Path | str, snrs_db: Sequence[float], count: int, seconds: float, seed: int) -> Pairs:
-    """Seeded mixtures; clip k is the same speech and the same noise at every ratio.
+    """Make seeded mixtures; clip k is the same speech and the same noise at every ratio.
 
     They begin with a second of noise. Speakers are drawn evenly, noise classes as in training; no rooms, colours or
     changes of speed.
@@ -63,7 +63,7 @@ def mixtures(list_path: Path | str, snrs_db: Sequence[float], count: int, second
 
 
 def checked_ratios(snr: str, count: int, seconds: float) -> list[float]:
-    """Ratios in dB in `snr`, where it, `clips` and `seconds` are what `mixtures` takes.
+    """Parse the ratios in dB of `snr`; check it, `clips` and `seconds` for `mixtures`.
 
     Raises
     ------
@@ -79,7 +79,7 @@ def checked_ratios(snr: str, count: int, seconds: float) -> list[float]:
 
 
 def plain(snr_db: float, lead: float = 0.0) -> MixingSettings:
-    """Mixtures of one speech and one noise as they were recorded, if wanted after so many seconds of noise."""
+    """Return settings for mixtures of recorded speech and noise, optionally after some seconds of noise alone."""
     return MixingSettings.plain(
         snr_db=(snr_db, snr_db),
         level_db=(LEVEL_DB, LEVEL_DB),
@@ -90,14 +90,14 @@ def plain(snr_db: float, lead: float = 0.0) -> MixingSettings:
 
 
 def folders(noisy: Path, clean: Path) -> Pairs:
-    """Pairs of recordings with the same names in two folders, and in folders below them."""
+    """Pair recordings of the same names in two folders and below them."""
     paths = [(path, audio.partner(path, clean, noisy)) for path in audio.files(noisy)]
     names = [path.relative_to(noisy).with_suffix("").as_posix() for path, _ in paths]
     return Pairs([("all", name, *pair) for name, pair in zip(names, paths, strict=True)], _read)
 
 
 def manifest(path: Path) -> Pairs:
-    """Pairs that a CSV lists in columns noisy, clean and, if wanted, bucket; paths are relative to the CSV.
+    """Read pairs from a CSV with columns noisy, clean and optionally bucket; paths are relative to the CSV.
 
     Raises
     ------

@@ -43,31 +43,31 @@ class Result:
     confusion: list[list[int]]
 
     def write(self, path: Path) -> None:
-        """As JSON."""
+        """Write as JSON."""
         with written(path) as part:
             part.write_text(json.dumps(asdict(self), indent=1) + "\n", encoding="utf-8")
 
     @classmethod
     def read(cls, path: Path) -> "Result":
-        """What `write` wrote."""
+        """Read what `write` wrote."""
         form = json.loads(path.read_text(encoding="utf-8"))
         return cls(**{**form, "labels": tuple(form["labels"])})
 
 
 def cross_entropy(scores: NDArray[np.float64], classes: NDArray[np.int64]) -> float:
-    """Mean over clips, of scores [clips, labels]."""
+    """Return the mean cross entropy over clips of scores [clips, labels]."""
     return float(-np.log(scores[np.arange(len(classes)), classes] + SMALLEST_SCORE).mean())
 
 
 def confusion(decided: NDArray[np.int64], classes: NDArray[np.int64], labels: int) -> list[list[int]]:
-    """Clips of each class (rows) by decision (columns)."""
+    """Count the clips of each class (rows) by decision (columns)."""
     counts = np.zeros((labels, labels), np.int64)
     np.add.at(counts, (classes, decided), 1)
     return [[int(n) for n in row] for row in counts]
 
 
 def statistics(sounds: Sequence[Floats], rate: int) -> Floats:
-    """Mean and deviation of 13 MFCC over each clip, [clips, 26]."""
+    """Return the mean and deviation of 13 MFCC over each clip, [clips, 26]."""
     import librosa
 
     rows = []
@@ -79,14 +79,14 @@ def statistics(sounds: Sequence[Floats], rate: int) -> Floats:
 
 
 def mean_and_deviation(values: Sequence[float], scale: float = 1.0, digits: int = 1) -> str:
-    """'m ± d'; the deviation is that of single runs."""
+    """Return 'm ± d'; the deviation is that of single runs."""
     x = np.array(values) * scale
     deviation = x.std(ddof=1) if len(x) > 1 else 0.0
     return f"{x.mean():.{digits}f} ± {deviation:.{digits}f}"
 
 
 def columns(results: Sequence[Result]) -> dict[str, str]:
-    """One network's row: headings and cells."""
+    """Return the row of one network: headings and cells."""
     first = results[0]
     row = {"network": first.network, "runs": str(len(results))}
     if first.parameters:
@@ -106,7 +106,7 @@ def columns(results: Sequence[Result]) -> dict[str, str]:
 
 
 def table(results: Sequence[Result]) -> str:
-    """All networks, as Markdown, and where there are folds, the test accuracy of each."""
+    """Return all networks as a Markdown table, with the test accuracy of each fold where there are folds."""
     rows = [columns(part) for part in _by(results, "network").values()]
     text = [_markdown(rows)]
     folds = _by(results, "fold")
@@ -125,7 +125,7 @@ def table(results: Sequence[Result]) -> str:
 
 
 def write(folder: Path, results: Sequence[Result]) -> str:
-    """Write comparison.csv (a row per run), .md and .png into the folder; the table as text."""
+    """Write comparison.csv (a row per run), .md and .png into the folder; return the table as text."""
     flat = []
     for r in results:
         row = {k: v for k, v in asdict(r).items() if k not in ("loss", "accuracy", "labels", "confusion")}
@@ -157,7 +157,7 @@ def _markdown(rows: Sequence[dict[str, str]]) -> str:
 
 
 def _plot(path: Path, results: Sequence[Result]) -> None:
-    """Accuracy of every run, and the confusion of each network, all its runs together."""
+    """Draw the accuracy of every run, and the confusion of each network over all its runs."""
     from matplotlib.figure import Figure
 
     networks = _by(results, "network")

@@ -1,4 +1,4 @@
-"""A page to look at and listen to: scores, and every clip from every system, one click apart."""
+"""A page with the scores, and every clip of every system to look at and listen to."""
 
 import json
 import math
@@ -17,7 +17,7 @@ PAGE = Path(__file__).with_name("report.html")
 
 
 def sound_folders(folder: Path, systems: Sequence[str]) -> dict[str, Path]:
-    """Where wavs and pictures lie: a folder below ``sound`` for each system, and for the clean speech."""
+    """Return the folder below ``sound`` of each system's wavs and pictures, and of the clean speech."""
     folders: dict[str, Path] = {}
     for system in dict.fromkeys(["noisy" if "noisy" in systems else "clean", "clean", *systems]):
         name = re.sub(r"[^\w.-]+", "_", system)

@@ -1,4 +1,4 @@
-"""What can be scored: the noisy clip itself, networks on any engine, boards, and what others made or make."""
+"""Systems that can be scored: the noisy clip, networks on any engine, boards, folders and commands of others."""
 
 import os
 import re
@@ -38,7 +38,7 @@ FORMS = (
 
 @dataclass(frozen=True)
 class System:
-    """Something that enhances; what it gives back is in time with the clip and as long."""
+    """An enhancer; its output is aligned with the clip and equally long."""
 
     name: str
     enhance: Callable[[Pair], Samples]
@@ -46,7 +46,7 @@ class System:
 
 @dataclass(frozen=True)
 class Choice:
-    """One system as the user names it."""
+    """One system as named by the user."""
 
     name: str
     kind: str
@@ -54,7 +54,7 @@ class Choice:
 
 
 def split(arguments: Sequence[str]) -> list[Choice]:
-    """Choices of a command line: commas part them, but not inside of NAME=dir: and NAME=cmd:.
+    """Split a list of systems at commas, but not inside of NAME=dir: and NAME=cmd:.
 
     Raises
     ------
@@ -87,7 +87,7 @@ def split(arguments: Sequence[str]) -> list[Choice]:
 def opened(
     choices: Sequence[Choice], nn_arch: str | None, epoch: str, models_dir: str | None, timeout: float
 ) -> Iterator[list[System]]:
-    """Systems ready to enhance, until the block is left.
+    """Open systems; they can enhance until the block is left.
 
     Parameters
     ----------
@@ -161,7 +161,7 @@ def _folder(folder: Path) -> Callable[[Pair], Samples]:
 
 
 def _as_long(samples: Samples, pair: Pair, where: str) -> Samples:
-    """Cut or fill a few samples at the end, as other systems' last block leaves them."""
+    """Cut or pad a few samples at the end, where a system's last block is not full."""
     if abs(samples.size - pair.noisy.size) > TAIL:
         raise UserError(
             f"{where}: {samples.size} samples, and the noisy clip {pair.name} has {pair.noisy.size}; expected as many, "

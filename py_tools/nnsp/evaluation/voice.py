@@ -1,4 +1,4 @@
-"""Voice activity on mixtures at known ratios of speech to noise: curves of its scores, rates of its decisions."""
+"""Voice activity on mixtures at known ratios of speech to noise: ROC curves and error rates."""
 
 import csv
 from collections.abc import Iterable, Sequence
@@ -23,7 +23,7 @@ from nnsp.training.task import Detector
 
 @dataclass(frozen=True)
 class Result:
-    """Of all frames at one ratio.
+    """Curve and rates over all frames at one ratio.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ class Result:
 def evaluate(
     clips: Iterable[pairs.Pair], score: Score, fe: FrontEnd, stride: int, detector: Detector
 ) -> list[Result]:
-    """Score mixtures and compare with what is in their clean speech."""
+    """Score mixtures and compare the decisions with the activity of their clean speech."""
     scores: dict[str, list[NDArray[np.float64]]] = {}
     decided: dict[str, list[NDArray[np.bool_]]] = {}
     there: dict[str, list[NDArray[np.bool_]]] = {}
@@ -69,7 +69,7 @@ def evaluate(
 
 
 def table(results: Sequence[Result]) -> str:
-    """A line per ratio."""
+    """Return a line of text per ratio."""
     lines = [f"{'mixed at':>10}{'AUC':>8}{'equal error':>13}{'missed':>9}{'false':>8}{'frames':>9}"]
     lines += [
         f"{r.at:>10}{r.curve.auc:>8.4f}{r.curve.equal_error_rate:>13.1%}{r.missed:>9.1%}{r.false:>8.1%}{r.frames:>9}"
@@ -79,7 +79,7 @@ def table(results: Sequence[Result]) -> str:
 
 
 def write_csv(path: Path, results: Sequence[Result]) -> None:
-    """The curves: a row per ratio and threshold."""
+    """Write the curves: a row per ratio and threshold."""
     with written(path) as part, part.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(["mixed_at", "threshold", "false", "found"])
@@ -89,7 +89,7 @@ def write_csv(path: Path, results: Sequence[Result]) -> None:
 
 
 def plot(path: Path, results: Sequence[Result]) -> None:
-    """Picture of the curves."""
+    """Draw the curves."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(5.5, 5), layout="constrained")

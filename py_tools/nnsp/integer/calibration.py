@@ -1,6 +1,5 @@
 """What the integers cost: the float network beside the integer one, layer by layer."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,35 +7,19 @@ import numpy as np
 from nnsp import arithmetic
 from nnsp.arithmetic import Array
 from nnsp.errors import UserError
-from nnsp.integer import frontend, tables
+from nnsp.integer import frontend
 from nnsp.integer.detector import DetectorTable
+from nnsp.integer.layers import LAYERS
 from nnsp.integer.model import IntegerModel
 from nnsp.integer.quantization import IntegerNetwork, quantize
 from nnsp.integer.reference import ReferenceNetwork
-from nnsp.network.arch import Arch, Layer, check_inputs
+from nnsp.network import sizes
+from nnsp.network.arch import Arch, check_inputs
 from nnsp.signal.frontend import FrontEnd
 
 
-def _sigmoid(x: Array) -> Array:
-    return 0.5 * (1 + np.tanh(0.5 * x))
-
-
-def _softmax(x: Array) -> Array:
-    e = np.exp(x - x.max(axis=-1, keepdims=True))
-    return np.asarray(e / e.sum(axis=-1, keepdims=True))
-
-
-ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
-    "tanh": np.tanh,
-    "sigmoid": _sigmoid,
-    "relu6": lambda x: np.clip(x, 0, 6),
-    "linear": lambda x: x,
-    "softmax": _softmax,
-}
-
-
 def float_activations(arch: Arch, weights: list[dict[str, Array]], features: Array) -> list[Array]:
-    """Outputs of every layer of the float network, from a start in silence.
+    """Run the float network from a start in silence, and return the outputs of every layer.
 
     Parameters
     ----------
@@ -48,8 +31,7 @@ def float_activations(arch: Arch, weights: list[dict[str, Array]], features: Arr
     Returns
     -------
     list of float64 [outputs, units]
-        Fewer outputs than frames behind a conv1d with strides; one for each whole clip behind an lstm that returns
-        its last.
+        Fewer outputs than frames after strides; one for each whole clip from the layer on that returns its last.
     """
     x = np.asarray(features, dtype=np.float64)
     if not arch.clip_frames:
@@ -67,35 +49,14 @@ def float_activations(arch: Arch, weights: list[dict[str, Array]], features: Arr
 def _activations(arch: Arch, weights: list[dict[str, Array]], x: Array) -> list[Array]:
     outputs = []
     for layer, floats in zip(arch.layers, weights, strict=True):
-        x = _lstm(layer, floats, x) if layer.kind == "lstm" else _product(layer, floats, x)
+        x = LAYERS[layer.kind].float_run(layer, floats, x)
         x = x[-1:] if layer.returns_last else x
         outputs.append(x)
     return outputs
 
 
-def _product(layer: Layer, floats: dict[str, Array], x: Array) -> Array:
-    older = np.concatenate([np.zeros((layer.kernel_size - 1, x.shape[1])), x])
-    starts = np.arange(0, len(x), layer.strides)
-    windows = older[starts[:, None] + np.arange(layer.kernel_size)].reshape(len(starts), -1)
-    y = windows @ floats["kernel"].reshape(-1, layer.units).astype(np.float64) + floats["bias"]
-    return ACTIVATIONS[layer.activation](y)
-
-
-def _lstm(layer: Layer, floats: dict[str, Array], x: Array) -> Array:
-    from_x = x @ floats["kernel"].astype(np.float64) + floats["bias"]
-    recurrent = floats["recurrent"].astype(np.float64)
-    c = h = np.zeros(layer.units)
-    out = np.empty((len(x), layer.units))
-    for t in range(len(x)):
-        i, f, g, o = np.split(from_x[t] + h @ recurrent, 4)
-        c = _sigmoid(f) * c + _sigmoid(i) * np.tanh(g)
-        h = _sigmoid(o) * np.tanh(c)
-        out[t] = h
-    return out
-
-
 def sqnr_db(exact: Array, approximate: Array) -> float:
-    """Signal to quantisation noise ratio in dB; infinite where the two are equal."""
+    """Return the signal to quantisation noise ratio in dB; infinite where the two are equal."""
     noise = np.sum((exact - approximate) ** 2)
     return float(10 * np.log10(np.sum(exact**2) / noise)) if noise > 0 else float("inf")
 
@@ -143,7 +104,7 @@ def calibrate(
                 sqnr_db=sqnr_db(exact[n], y / 2.0**layer.out_frac),
                 saturations=int(reference.saturations[n]),
                 outputs=y.size,
-                bytes=tables.layer_bytes(layer, layer.inputs),
+                bytes=sizes.layer_bytes(arch.layers[n], layer.inputs),
             )
         )
     return network, report
@@ -160,18 +121,18 @@ def convert(
     labels: tuple[str, ...] = (),
     detector: DetectorTable | None = None,
 ) -> tuple[IntegerModel, list[LayerReport]]:
-    """Integers of a trained network and its front end.
+    """Turn a trained network and its front end into integers.
 
     Parameters
     ----------
     weights : list of dict
         As `quantization.quantize` takes them.
     mean, std : array [features]
-        Of the log2 energies.
+        Mean and deviation of the log2 energies.
     samples : int16 [n]
         Noisy speech to calibrate on.
     task, labels, detector
-        Of the `IntegerModel`.
+        As the `IntegerModel` holds them.
     """
     check_inputs(arch, fe)
     fixed = frontend.build(fe, mean, std)
@@ -180,9 +141,9 @@ def convert(
 
 
 def report_text(report: list[LayerReport], fe: FrontEnd) -> str:
-    """The report as a table, with the bytes of all tables."""
+    """Return the report as a table, with the bytes of all tables."""
     lines = [f"{'layer':<28}{'SQNR dB':>9}{'saturated':>11}{'of':>9}{'bytes':>9}"]
     lines += [f"{r.layer:<28}{r.sqnr_db:>9.1f}{r.saturations:>11}{r.outputs:>9}{r.bytes:>9}" for r in report]
-    frontend_bytes = tables.frontend_bytes(fe)
+    frontend_bytes = sizes.frontend_bytes(fe)
     lines.append(f"{'front end':<57}{frontend_bytes:>9}")
     return "\n".join([*lines, f"{'sum':<57}{sum(r.bytes for r in report) + frontend_bytes:>9}"])

@@ -18,9 +18,9 @@ SMOOTHED_FRAC = 8
 class DetectorTable:
     """Settings of a detector, in integers.
 
-    kind : "state", on or off by one score, or "event", one of the labels behind label 0, "none of these".
+    kind : "state", on or off by one score, or "event", one of the labels after label 0, "none of these".
     smoothing : 0..7, a score's time constant is about 2**smoothing outputs.
-    hold : 0..65535 outputs that a state outlasts its cause, or without another event.
+    hold : 0..65535 outputs for which a state outlasts its cause, or no event follows another.
     threshold : Q15, 0..32767.
     """
 
@@ -31,7 +31,7 @@ class DetectorTable:
 
     @classmethod
     def quantized(cls, kind: str, smoothing: int, hold: int, threshold: float) -> Self:
-        """Table of a threshold from 0 to 1.
+        """Make the table of a threshold from 0 to 1.
 
         Raises
         ------
@@ -81,14 +81,14 @@ class IntegerDetector:
         self._left = 0
 
     def process(self, scores: Array) -> Array:
-        """Scores int16 [outputs, labels], Q15, to a decision each, int64 [outputs].
+        """Turn scores int16 [outputs, labels], Q15, into a decision each, int64 [outputs].
 
-        That is 1 or 0 of a state; of an event its label, 0 where there is none.
+        A state is 1 or 0; an event is its label, 0 where there is none.
         """
         return self.decide(self.smooth(scores))
 
     def smooth(self, scores: Array) -> Array:
-        """Smoothed scores, Q23 int64 [outputs, labels]."""
+        """Return smoothed scores, Q23 int64 [outputs, labels]."""
         if scores.dtype != np.int16 or scores.ndim != 2 or scores.shape[1] != self.labels:
             raise ValueError(f"expected int16 scores [outputs, {self.labels}]")
         target = scores.astype(np.int64) << SMOOTHED_FRAC
@@ -103,7 +103,7 @@ class IntegerDetector:
         return smoothed
 
     def decide(self, smoothed: Array) -> Array:
-        """Decisions, int64 [outputs], of smoothed scores."""
+        """Return decisions, int64 [outputs], of smoothed scores."""
         event = self.table.kind == "event"
         label = 1 + np.argmax(smoothed[:, 1:], axis=1) if event else np.zeros(len(smoothed), dtype=np.int64)
         largest = smoothed[np.arange(len(smoothed)), label]

@@ -69,7 +69,7 @@ class IntegerEnhancer:
         return out
 
     def _masks(self, features: Array, silences: Array, silences_in_all: int) -> Array:
-        """Masks of the frames heard; `silences`: silent frames before each, which start the network anew."""
+        """Return the masks of the frames heard; `silences`: silent frames before each, which reset the network."""
         masks = []
         starts = np.flatnonzero(np.diff(silences, prepend=0, append=silences_in_all))
         for number, stretch in enumerate(np.split(features, starts)):
@@ -81,7 +81,7 @@ class IntegerEnhancer:
         return np.concatenate(masks)
 
     def _hold(self, outputs: Array, frames: int) -> Array:
-        """One mask per frame: a network with strides holds its last output."""
+        """Return one mask per frame: a network with strides holds its last output."""
         stride = self.model.network.arch.stride
         number = (self._frame + np.arange(frames)) // stride - (self._frame + stride - 1) // stride
         masks = np.concatenate([self._mask[None], outputs])[number + 1]

@@ -38,13 +38,13 @@ class IntegerFrontEnd:
 
 
 def build(fe: FrontEnd, mean: Array, std: Array) -> IntegerFrontEnd:
-    """Integer tables of a front end.
+    """Make the integer tables of a front end.
 
     Parameters
     ----------
     fe : FrontEnd
     mean, std : array [features]
-        Of the log2 energies, in units of one int16 step squared, or of their cepstrum.
+        Mean and deviation of the log2 energies, in units of one int16 step squared, or of their cepstrum.
 
     Raises
     ------
@@ -133,19 +133,19 @@ def build(fe: FrontEnd, mean: Array, std: Array) -> IntegerFrontEnd:
 
 
 def twiddled_stages(points: int) -> int:
-    """Radix-4 stages that multiply by twiddles, and so halve, in a transform of `points` = 2**k points."""
+    """Count the radix-4 stages that multiply by twiddles, and so halve, in a transform of `points` = 2**k points."""
     bits = points.bit_length() - 1
     return bits // 2 if bits % 2 else bits // 2 - 1
 
 
 def _distances(points: int) -> list[int]:
-    """Distance of a butterfly's points in every twiddled stage."""
+    """Return the distance of a butterfly's points in every twiddled stage."""
     first = 2 if (points.bit_length() - 1) % 2 else 4
     return [first * 4**i for i in range(twiddled_stages(points))]
 
 
 def twiddle_steps(points: int) -> Array:
-    """Angles of the twiddles in steps of 2 pi / (2 * points), in the order of nnsp_rfft_s32.
+    """Return the angles of the twiddles in steps of 2 pi / (2 * points), in the order of nnsp_rfft_s32.
 
     For every stage of distance q those of w^j, w^2j and w^3j, j < q, w = exp(-j 2 pi / 4q); then the first
     quarter turn, for the split.
@@ -174,7 +174,7 @@ def _rotate(re: Array, im: Array, w: Array) -> tuple[Array, Array]:
 
 
 def fft(re: Array, im: Array, twiddle: Array) -> tuple[Array, Array]:
-    """Complex transform along the last axis, as the C library's: bit-reversed input, int64 holding int32 values.
+    """Transform complex values along the last axis, as the C library's: bit-reversed input, int64 holding int32 values.
 
     Parameters
     ----------
@@ -205,7 +205,7 @@ def fft(re: Array, im: Array, twiddle: Array) -> tuple[Array, Array]:
 
 
 def analyse(fe: IntegerFrontEnd, frames: Array) -> tuple[Array, Array]:
-    """Spectrum of frames.
+    """Return the spectrum of frames.
 
     Parameters
     ----------
@@ -236,7 +236,7 @@ def analyse(fe: IntegerFrontEnd, frames: Array) -> tuple[Array, Array]:
 
 
 def framed(fe: IntegerFrontEnd, samples: Array, history: Array | None = None) -> Array:
-    """Frames int16 [frames, window_size] of whole hops; `history`: the window_size - hop samples before, or zeros."""
+    """Return frames int16 [frames, window_size] of whole hops; `history`: the samples before them, or zeros."""
     form = fe.float_form
     if history is None:
         history = np.zeros(form.window_size - form.hop, dtype=np.int16)
@@ -245,12 +245,12 @@ def framed(fe: IntegerFrontEnd, samples: Array, history: Array | None = None) ->
 
 
 def stream_features(fe: IntegerFrontEnd, samples: Array) -> Array:
-    """Features Q12 int16 [frames, features] of a recording, int16 samples."""
+    """Return features Q12 int16 [frames, features] of a recording, int16 samples."""
     return features(fe, *analyse(fe, framed(fe, samples)))
 
 
 def features(fe: IntegerFrontEnd, re: Array, im: Array) -> Array:
-    """Normalised log2 energies or their cepstrum, Q12 int16 [frames, features], of a spectrum."""
+    """Return normalised log2 energies or their cepstrum, Q12 int16 [frames, features], of a spectrum."""
     power = (re * re + im * im).astype(np.uint64) >> np.uint64(fe.power_shift)
     if fe.band_edge is None or fe.rising is None:
         energy = power << np.uint64(15)
@@ -268,7 +268,7 @@ def features(fe: IntegerFrontEnd, re: Array, im: Array) -> Array:
 
 
 def bin_masks(fe: IntegerFrontEnd, masks: Array) -> Array:
-    """Masks of every bin, Q15 int16 [frames, bins], from one per bin or one per mel band."""
+    """Return masks of every bin, Q15 int16 [frames, bins], from one per bin or one per mel band."""
     form = fe.float_form
     if masks.shape[1] == form.bins or fe.band_edge is None or fe.rising is None:
         return masks
@@ -280,7 +280,7 @@ def bin_masks(fe: IntegerFrontEnd, masks: Array) -> Array:
 
 
 def synthesise(fe: IntegerFrontEnd, re: Array, im: Array, mask: Array) -> Array:
-    """Windowed time signal of masked spectra, before the overlap-add.
+    """Return the windowed time signal of masked spectra, before the overlap-add.
 
     Parameters
     ----------
@@ -313,7 +313,7 @@ def synthesise(fe: IntegerFrontEnd, re: Array, im: Array, mask: Array) -> Array:
 
 
 def turn_down(fe: IntegerFrontEnd, frames: Array) -> Array:
-    """As `synthesise` of frames, int16 [frames, window_size], all of whose gains are mask_floor, up to rounding."""
+    """Do as `synthesise` of frames, int16 [frames, window_size], whose gains are all mask_floor, up to rounding."""
     windowed = frames.astype(np.int64) * fe.window
     quiet = 4 * arithmetic.mulhr32(windowed, np.array(fe.mask_floor << (fe.output_shift + 1)))
     return (quiet * fe.window.astype(np.int64)) >> 16

@@ -9,15 +9,16 @@ from nnsp import arithmetic
 from nnsp.arithmetic import Array
 from nnsp.errors import UserError
 from nnsp.network.arch import Arch, Layer
+from nnsp.network.kinds import KINDS
 
 
 @dataclass(frozen=True)
 class IntegerLayer:
-    """One layer in integers; rows = units, or 4 * units for the gates i, f, g, o of an LSTM.
+    """One layer in integers; rows = units, or as many per unit as a kind has gates.
 
     weights int8 [rows, cols] (cols = kernel_size * inputs, oldest frame first), bias int32 [rows], multiplier
-    int16 [rows]; an LSTM adds recurrent int8 [rows, units] and its multiplier. ``scale`` and ``recurrent_scale``
-    are the float value of one step of a weight, for reports.
+    int16 [rows]; a layer that sees its own last output adds recurrent int8 [rows, units] and its multiplier. ``scale``
+    and ``recurrent_scale`` are the float value of one step of a weight, for reports.
     """
 
     kind: str
@@ -50,14 +51,13 @@ class IntegerNetwork:
 def quantize(
     arch: Arch, weights: list[dict[str, Array]], linear_peaks: dict[int, float] | None = None
 ) -> IntegerNetwork:
-    """Integers of a float network.
+    """Turn a float network into integers.
 
     Parameters
     ----------
     arch : Arch
     weights : list of dict
-        Per layer, in Keras' shapes: kernel (in, out) or (k, in, out), bias (out); an LSTM's kernel (in, 4u),
-        recurrent (u, 4u), bias (4u) with gates i, f, g, o.
+        Per layer, in the shapes of `Kind.shapes`.
     linear_peaks : dict, optional
         Largest magnitude seen at the output of each linear layer (index -> peak); a layer without one keeps 11
         fraction bits.
@@ -80,7 +80,7 @@ def quantize(
 
 
 def fraction_bits(peak: float) -> int:
-    """Most fraction bits, 0..15, with which int16 holds twice the peak (headroom for what calibration did not see)."""
+    """Return the most fraction bits, 0..15, with which int16 holds twice the peak that calibration saw."""
     return int(np.clip(15 - np.ceil(np.log2(max(2 * peak, 2.0**-20))), 0, 15))
 
 
@@ -95,22 +95,18 @@ def _quantize_layer(
     rows = np.ascontiguousarray(kernel.reshape(-1, kernel.shape[-1]).T)
     bias = np.asarray(floats["bias"], dtype=np.float32)
     matrices: list[tuple[Any, Any, int]] = [(rows, bias, in_frac)]
-    if layer.kind == "lstm":
+    if "recurrent" in floats:
         recurrent = np.ascontiguousarray(np.asarray(floats["recurrent"], dtype=np.float32).T)
-        matrices.append((recurrent, None, 15))
-        row_frac = arithmetic.gate_frac(layer.units)
-    else:
-        frac = arithmetic.PREACTIVATION_FRAC.get(layer.activation, out_frac)
-        row_frac = np.full(layer.units, frac)
+        matrices.append((recurrent, None, arithmetic.HIDDEN_FRAC))
+    row_frac = KINDS[layer.kind].row_frac(layer, out_frac)
     unit, scales = arithmetic.layer_scales(matrices, row_frac)
     integers = [_integers(where, m[0], scale) for m, (_, scale) in zip(matrices, scales, strict=True)]
     scale = scales[0][1].astype(np.float64)
     integer_bias = arithmetic.round_half_up(bias * 2.0**in_frac / scale).astype(np.int64)
     prove(where, integers[0], integer_bias)
-    if layer.kind == "lstm":
-        prove(where, integers[1], np.zeros(len(integer_bias), dtype=np.int64))
     result: dict[str, Any] = {}
-    if layer.kind == "lstm":
+    if "recurrent" in floats:
+        prove(where, integers[1], np.zeros(len(integer_bias), dtype=np.int64))
         result = {
             "recurrent": integers[1],
             "recurrent_multiplier": scales[1][0].astype(np.int16),

@@ -1,4 +1,4 @@
-"""C tables of a model: what def_nn<id>_<name>.c and .h hold, and how large they are."""
+"""C tables of a model: the text of def_nn<id>_<name>.c and .h."""
 
 import textwrap
 import zlib
@@ -10,17 +10,19 @@ import numpy as np
 
 from nnsp.arithmetic import Array, exp2_table, log2_table, tanh_table
 from nnsp.files import written
-from nnsp.integer.frontend import IntegerFrontEnd, twiddle_steps
+from nnsp.integer.frontend import IntegerFrontEnd
 from nnsp.integer.model import IntegerModel
 from nnsp.integer.quantization import IntegerLayer, IntegerNetwork
-from nnsp.network.arch import Arch, Layer
-from nnsp.signal.frontend import FrontEnd
+from nnsp.network.layout import BLOCK_COLS, GROUP_ROWS, padded, whole_groups
+from nnsp.network.sizes import (
+    band_count,
+    classifier_shared_state_bytes,
+    classifier_state_bytes,
+    enhancer_state_bytes,
+)
 
 TABLE_VERSION = 5
 """NNSP_TABLE_VERSION of nnsp_lib/include/nnsp_table.h; raise both together."""
-
-GROUP_ROWS, BLOCK_COLS = 4, 8
-ROWS_WORDS, GATES_WORDS = 6, 8
 
 KINDS = {"fc": 0, "lstm": 1, "conv1d": 2}
 FEATURES = {"mel": 0, "pspec": 1, "mfcc": 2}
@@ -36,33 +38,24 @@ class Provenance:
     weights: str
 
 
-def padded(n: int) -> int:
-    """Elements of a buffer of n activations: whole blocks of columns."""
-    return -(-n // BLOCK_COLS) * BLOCK_COLS
-
-
 def blocks(weights: Array) -> Array:
-    """int8 [rows, cols] in groups of four rows, blocks of eight columns, padded with zeros: int8 [groups, runs, 32]."""
+    """Order int8 [rows, cols] in groups of four rows and blocks of eight columns, padded: int8 [groups, runs, 32]."""
     rows, cols = weights.shape
-    full = np.zeros((_whole_groups(rows), padded(cols)), dtype=np.int8)
+    full = np.zeros((whole_groups(rows), padded(cols)), dtype=np.int8)
     full[:rows, :cols] = weights
     runs = full.reshape(-1, GROUP_ROWS, full.shape[1] // BLOCK_COLS, BLOCK_COLS).transpose(0, 2, 1, 3)
     return np.ascontiguousarray(runs).reshape(runs.shape[0], runs.shape[1], GROUP_ROWS * BLOCK_COLS)
 
 
 def grouped(values: Array) -> Array:
-    """One value a row in groups of four, padded with zeros: [groups, 4]."""
-    full = np.zeros(_whole_groups(len(values)), dtype=values.dtype)
+    """Order one value a row in groups of four, padded with zeros: [groups, 4]."""
+    full = np.zeros(whole_groups(len(values)), dtype=values.dtype)
     full[: len(values)] = values
     return full.reshape(-1, GROUP_ROWS)
 
 
-def _whole_groups(rows: int) -> int:
-    return -(-rows // GROUP_ROWS) * GROUP_ROWS
-
-
 def weight_words(layer: IntegerLayer) -> Array:
-    """A layer's weights as nnsp_table.h orders them without row pairs: uint32 [words]."""
+    """Return a layer's weights as nnsp_table.h orders them without row pairs: uint32 [words]."""
     parts = [blocks(layer.weights)]
     ends = [grouped(layer.bias), grouped(layer.multiplier)]
     if layer.recurrent is not None and layer.recurrent_multiplier is not None:
@@ -73,7 +66,7 @@ def weight_words(layer: IntegerLayer) -> Array:
 
 
 def layer_checksum(layer: IntegerLayer, crc: int = 0) -> int:
-    """CRC-32 of one layer's sizes, formats and weights, continued from the layer before."""
+    """Return the CRC-32 of one layer's sizes, formats and weights, continued from the layer before."""
     head = [
         KINDS[layer.kind],
         ACTIVATIONS[layer.activation],
@@ -91,7 +84,7 @@ def layer_checksum(layer: IntegerLayer, crc: int = 0) -> int:
 
 
 def network_checksum(network: IntegerNetwork) -> int:
-    """CRC-32 over the frames of a clip and all layers in turn."""
+    """Return the CRC-32 over the frames of a clip and all layers in turn."""
     crc = zlib.crc32(np.array([network.arch.clip_frames], dtype="<u2").tobytes())
     for layer in network.layers:
         crc = layer_checksum(layer, crc)
@@ -99,7 +92,7 @@ def network_checksum(network: IntegerNetwork) -> int:
 
 
 def frontend_checksum(fe: IntegerFrontEnd) -> int:
-    """CRC-32 over the front end's sizes, shifts and arrays."""
+    """Return the CRC-32 over the front end's sizes, shifts and arrays."""
     form = fe.float_form
     head = [
         form.rate & 0xFFFF,
@@ -124,69 +117,14 @@ def frontend_checksum(fe: IntegerFrontEnd) -> int:
     return crc
 
 
-def band_count(fe: FrontEnd) -> int:
-    """Mel bands of a front end, 0 where its features are bins."""
-    return 0 if fe.feat_type == "pspec" else fe.bands
-
-
-def table_bytes(arch: Arch, fe: FrontEnd) -> int:
-    """Bytes of all tables in flash: weights, biases and multipliers with their padding, and the front end's."""
-    return sum(map(layer_bytes, arch.layers, arch.inputs)) + frontend_bytes(fe)
-
-
-def frontend_bytes(fe: FrontEnd) -> int:
-    """Bytes of the front end's tables."""
-    bands = 2 * (fe.bands + 2 + fe.bins) if fe.feat_type != "pspec" else 0
-    dct = 2 * fe.coefficients * fe.bands if fe.feat_type == "mfcc" else 0
-    return 2 * fe.window_size + 8 * len(twiddle_steps(fe.fft_size // 2)) + bands + dct + 8 * fe.feature_count
-
-
-def layer_bytes(layer: Layer | IntegerLayer, inputs: int) -> int:
-    """Bytes of one layer's tables."""
-    cols = padded(layer.kernel_size * inputs)
-    if layer.kind != "lstm":
-        return _whole_groups(layer.units) // GROUP_ROWS * (GROUP_ROWS * cols + 4 * ROWS_WORDS)
-    return layer.units * (GROUP_ROWS * (cols + padded(layer.units)) + 4 * GATES_WORDS)
-
-
-def state_bytes(arch: Arch) -> int:
-    """nnsp_net_state_bytes: what a stream of the network remembers, and the buffers it works in."""
-    total, widest, widest_lstm = 8 if arch.clip_frames else 0, arch.input_neurons, 0
-    for layer, inputs in zip(arch.layers, arch.inputs, strict=True):
-        if layer.kind == "conv1d":
-            total += 8 + 2 * padded(layer.kernel_size * inputs)
-        elif layer.kind == "lstm":
-            total += (4 + 2) * padded(layer.units)
-            widest_lstm = max(widest_lstm, layer.units)
-        widest = max(widest, layer.units)
-    return total + 2 * (2 * padded(widest) + 4 * padded(widest_lstm))
-
-
-def enhancer_state_bytes(arch: Arch, fe: FrontEnd) -> int:
-    """nnsp_enhancer_state_bytes of a model."""
-    overlap = -(-fe.window_size * 4 // 8) * 8
-    return classifier_state_bytes(arch, fe) + overlap + 2 * padded(fe.bins)
-
-
-def classifier_state_bytes(arch: Arch, fe: FrontEnd) -> int:
-    """nnsp_classifier_state_bytes of a model."""
-    frontend = sum(-(-n // 8) * 8 for n in (fe.bins * 8, fe.window_size * 2))
-    return frontend + classifier_shared_state_bytes(arch, fe)
-
-
-def classifier_shared_state_bytes(arch: Arch, fe: FrontEnd) -> int:
-    """nnsp_classifier_shared_state_bytes of a model."""
-    return state_bytes(arch) + 2 * padded(fe.feature_count)
-
-
 def model_state_bytes(model: IntegerModel) -> int:
-    """Of its own object, enhancer or classifier."""
+    """Return the bytes of state of what runs the model, an enhancer or a classifier."""
     own = enhancer_state_bytes if model.task == "enhance" else classifier_state_bytes
     return own(model.network.arch, model.frontend.float_form)
 
 
 def model_files(model: IntegerModel, net_id: int, net_name: str, made: Provenance) -> dict[str, str]:
-    """Text of def_nn<id>_<name>.c and .h.
+    """Return the text of def_nn<id>_<name>.c and .h.
 
     Parameters
     ----------
@@ -316,7 +254,7 @@ def _groups(layer: IntegerLayer) -> Iterator[str]:
 
 
 def _string(text: str) -> str:
-    """A C literal of UTF-8."""
+    """Return a C literal of UTF-8."""
     plain = (chr(b) if 32 <= b < 127 and chr(b) not in '"\\?' else f"\\{b:03o}" for b in text.encode())
     return f'"{"".join(plain)}"'
 
@@ -331,7 +269,7 @@ def _array(ctype: str, name: str, values: Array, columns: int = 116) -> str:
 
 
 def lookup_source() -> str:
-    """Text of nnsp_lib/src/kernels/lookup.c: the tables behind tanh, sigmoid, log2 and softmax."""
+    """Return the text of nnsp_lib/src/kernels/lookup.c: the tables behind tanh, sigmoid, log2 and softmax."""
     values = tanh_table().astype(np.int64)
     arrays = [
         _array("uint32_t", "nnsp_tanh_table", values[:-1] | np.diff(values) << 16, columns=100),

@@ -1,1 +1,1 @@
-"""Networks: their text, their Keras form, their training."""
+"""Networks: their text, their Keras model, what they take in C."""

@@ -7,48 +7,21 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from nnsp.errors import UserError
+from nnsp.network.kinds import KINDS
+from nnsp.network.kinds.kind import Layer
 from nnsp.signal.frontend import FrontEnd
 
-KINDS = ("fc", "lstm", "conv1d")
-ACTIVATIONS = ("relu6", "tanh", "sigmoid", "linear", "softmax")
-RETURNS = ("all", "last")
 LARGEST = 65535  # sizes are 16-bit words in the C tables
 
-HEAD_KEYS = ("input_neurons", "dropprob", "clip_frames")
-LAYER_KEYS = {
-    "fc": ("layer_neurons", "activation", "dropprob"),
-    "lstm": ("layer_neurons", "activation", "dropprob", "returns"),
-    "conv1d": ("num_filters", "kernel_size", "strides", "activation", "dropprob"),
-}
-OPTIONAL = {
-    "head": {"dropprob", "clip_frames"},
-    "fc": {"dropprob"},
-    "lstm": {"dropprob", "activation", "returns"},
-    "conv1d": {"dropprob", "strides"},
-}
-
-
-@dataclass(frozen=True)
-class Layer:
-    """One layer; ``units`` are neurons, or filters of a conv1d.
-
-    With ``returns_last`` an lstm hands on its output at the end of a clip only.
-    """
-
-    kind: str
-    units: int
-    activation: str
-    kernel_size: int = 1
-    strides: int = 1
-    dropprob: float = 0.0
-    returns_last: bool = False
+HEAD_KEYS = {"input_neurons": int, "dropprob": float, "clip_frames": int}
+HEAD_DEFAULTS = {"dropprob": 0.0, "clip_frames": 0}
 
 
 @dataclass(frozen=True)
 class Arch:
     """A network: layers in turn. ``dropprob`` is that of the input, each layer's that of its output.
 
-    With ``clip_frames`` it sees clips of so many frames, each from silence, and gives one output at the end of each.
+    With ``clip_frames`` it sees clips of so many frames, each from silence, and has one output at the end of each.
     """
 
     name: str
@@ -70,8 +43,8 @@ class Arch:
     @property
     def layer_parameters(self) -> tuple[int, ...]:
         """Weights and biases of every layer."""
-        rows = (layer.units * (4 if layer.kind == "lstm" else 1) for layer in self.layers)
-        return tuple(macs + n for macs, n in zip(self._layer_macs, rows, strict=True))
+        pairs = zip(self.layers, self.inputs, strict=True)
+        return tuple(KINDS[layer.kind].parameters(layer, inputs) for layer, inputs in pairs)
 
     @property
     def parameters(self) -> int:
@@ -80,28 +53,18 @@ class Arch:
 
     @property
     def layer_macs_per_frame(self) -> tuple[float, ...]:
-        """Multiply-accumulates of every layer per input frame; behind strides, on average."""
+        """Multiply-accumulates of every layer per input frame; after strides, on average."""
         result, stride = [], 1
-        for layer, macs in zip(self.layers, self._layer_macs, strict=True):
+        for layer, inputs in zip(self.layers, self.inputs, strict=True):
             stride *= layer.strides
-            result.append(macs / stride)
+            result.append(KINDS[layer.kind].macs(layer, inputs) / stride)
             stride = self.clip_frames if layer.returns_last else stride
         return tuple(result)
 
     @property
     def macs_per_frame(self) -> int:
-        """Multiply-accumulates of all layers per input frame; behind strides, on average, rounded up."""
+        """Multiply-accumulates of all layers per input frame; after strides, on average, rounded up."""
         return math.ceil(sum(self.layer_macs_per_frame))
-
-    @property
-    def _layer_macs(self) -> tuple[int, ...]:
-        """Multiply-accumulates of every layer each time it runs: one per weight."""
-        return tuple(
-            4 * layer.units * (inputs + layer.units)
-            if layer.kind == "lstm"
-            else layer.kernel_size * inputs * layer.units
-            for layer, inputs in zip(self.layers, self.inputs, strict=True)
-        )
 
 
 def load(path: Path | str) -> Arch:
@@ -124,7 +87,7 @@ def load(path: Path | str) -> Arch:
 
 
 def parse(text: str, source: str) -> Arch:
-    """Make a network of its text.
+    """Make a network from its text.
 
     Parameters
     ----------
@@ -165,16 +128,16 @@ class _Parser:
             )
             self.fail(line, f"expected 'input_neurons N' before anything else, not {found}")
         blocks = list(self._blocks())
-        head = self._values(blocks[0][0], blocks[0][1], HEAD_KEYS, OPTIONAL["head"], "the head")
+        head = self._values(blocks[0][0], blocks[0][1], HEAD_KEYS, HEAD_DEFAULTS, "the head")
         if len(blocks) == 1:
             self.fail(self.last_line, f"expected at least one layer, 'layer_type {'|'.join(KINDS)}'")
         layers = [self._layer(line, entries) for line, entries in blocks[1:]]
         arch = Arch(
             name=Path(self.source).name.removeprefix("def_").removesuffix(".txt"),
             input_neurons=head["input_neurons"],
-            dropprob=head.get("dropprob", 0.0),
+            dropprob=head["dropprob"],
             layers=tuple(layers),
-            clip_frames=head.get("clip_frames", 0),
+            clip_frames=head["clip_frames"],
         )
         self._check_clip(arch, blocks)
         for layer, (_, entries) in zip(layers[:-1], blocks[1:], strict=False):
@@ -183,12 +146,14 @@ class _Parser:
         return arch
 
     def _check_clip(self, arch: Arch, blocks: list[tuple[int, list[tuple[int, str, str]]]]) -> None:
-        """One lstm returns its last frame where, and only where, there is a last frame; behind it no time is left."""
+        """Refuse a clip without one layer that returns its last frame, and the reverse; after it no time is left."""
         clip, stride, ended = arch.clip_frames, 1, False
         for layer, (line, entries) in zip(arch.layers, blocks[1:], strict=True):
-            if ended and layer.kind != "fc":
+            if ended and KINDS[layer.kind].remembers:
+                others = ", ".join(name for name, kind in KINDS.items() if not kind.remembers)
                 self.fail(
-                    line, f"{layer.kind} behind 'returns last'; expected fc, one frame is left of a clip"
+                    line,
+                    f"{layer.kind} behind 'returns last'; expected {others}, one frame is left of a clip",
                 )
             stride *= layer.strides
             if layer.returns_last and not clip:
@@ -199,12 +164,13 @@ class _Parser:
             return
         line = _line(blocks[0][1], "clip_frames")
         if not ended:
-            self.fail(line, "clip_frames without an lstm that says 'returns last'; expected one")
+            returning = " or ".join(name for name, kind in KINDS.items() if "returns" in kind.keys)
+            self.fail(line, f"clip_frames without an {returning} that says 'returns last'; expected one")
         if clip % stride:
             self.fail(line, f"clip_frames {clip}; expected a multiple of the strides, {stride}")
 
     def _blocks(self) -> Iterator[tuple[int, list[tuple[int, str, str]]]]:
-        """Line and entries of the head and of every layer."""
+        """Yield line and entries of the head and of every layer."""
         block: list[tuple[int, str, str]] = []
         for entry in self.entries:
             if entry[1] == "layer_type" and block:
@@ -214,38 +180,25 @@ class _Parser:
         yield block[0][0], block
 
     def _layer(self, line: int, entries: list[tuple[int, str, str]]) -> Layer:
-        kind = entries[0][2]
-        if kind not in KINDS:
-            self.fail(line, f"unknown layer_type '{kind}'; expected {', '.join(KINDS)}")
-        values = self._values(line, entries[1:], LAYER_KEYS[kind], OPTIONAL[kind], f"layer_type {kind}")
-        activation = values.get("activation", "tanh")
-        if kind == "lstm" and activation != "tanh":
-            self.fail(
-                _line(entries, "activation"),
-                f"the activation of an lstm is tanh, not {activation}; write tanh or leave the line out",
-            )
-        if kind == "conv1d" and activation == "softmax":
-            self.fail(_line(entries, "activation"), "softmax in a conv1d; expected in an fc only")
-        return Layer(
-            kind=kind,
-            units=values["num_filters" if kind == "conv1d" else "layer_neurons"],
-            activation=activation,
-            kernel_size=values.get("kernel_size", 1),
-            strides=values.get("strides", 1),
-            dropprob=values.get("dropprob", 0.0),
-            returns_last=values.get("returns") == "last",
-        )
+        name = entries[0][2]
+        if name not in KINDS:
+            self.fail(line, f"unknown layer_type '{name}'; expected {', '.join(KINDS)}")
+        kind = KINDS[name]
+        layer = kind.layer(self._values(line, entries[1:], kind.keys, kind.defaults, f"layer_type {name}"))
+        if layer.activation not in kind.activations:
+            self.fail(_line(entries, "activation"), kind.refusal.format(layer.activation))
+        return layer
 
     def _values(
         self,
         line: int,
         entries: list[tuple[int, str, str]],
-        allowed: tuple[str, ...],
-        optional: set[str],
+        allowed: dict[str, Any],
+        defaults: dict[str, Any],
         block: str,
     ) -> dict[str, Any]:
         values: dict[str, Any] = {}
-        known = {"layer_type", *HEAD_KEYS, *(key for keys in LAYER_KEYS.values() for key in keys)}
+        known = {"layer_type", *HEAD_KEYS, *(key for kind in KINDS.values() for key in kind.keys)}
         for number, key, text in entries:
             if key not in known:
                 self.fail(number, f"unknown key '{key}' in {block}; expected {', '.join(allowed)}")
@@ -253,25 +206,25 @@ class _Parser:
                 self.fail(number, f"{key} is out of place in {block}; expected {', '.join(allowed)}")
             if key in values:
                 self.fail(number, f"a second {key} in {block}; expected one")
-            values[key] = self._value(number, key, text)
+            values[key] = self._value(number, key, text, allowed[key])
         for key in allowed:
-            if key not in values and key not in optional:
+            if key not in values and key not in defaults:
                 self.fail(line, f"{block} without {key}; expected a line '{key} ...'")
-        return values
+        return {**defaults, **values}
 
-    def _value(self, number: int, key: str, text: str) -> int | float | str:
-        choices = {"activation": ACTIVATIONS, "returns": RETURNS}.get(key)
-        if choices:
-            if text not in choices:
-                self.fail(number, f"unknown {key} '{text}'; expected {', '.join(choices)}")
+    def _value(self, number: int, key: str, text: str, takes: Any) -> int | float | str:
+        """Read a value of what `Kind.keys` says a key takes."""
+        if isinstance(takes, tuple):
+            if text not in takes:
+                self.fail(number, f"unknown {key} '{text}'; expected {', '.join(takes)}")
             return text
-        if key == "dropprob":
+        if takes is float:
             try:
                 probability = float(text)
             except ValueError:
                 probability = math.nan
             if not 0 <= probability < 1:
-                self.fail(number, f"dropprob {text}; expected a number from 0 to below 1")
+                self.fail(number, f"{key} {text}; expected a number from 0 to below 1")
             return probability
         if not (text.isascii() and text.isdigit() and 1 <= int(text) <= LARGEST):
             self.fail(number, f"{key} {text}; expected a whole number from 1 to {LARGEST}")
@@ -283,22 +236,18 @@ def _line(entries: list[tuple[int, str, str]], wanted: str) -> int:
 
 
 def to_text(arch: Arch) -> str:
-    """Text that `parse` turns into the same network."""
+    """Write the text that `parse` turns into the same network."""
     lines = [f"input_neurons {arch.input_neurons}", f"dropprob {arch.dropprob}"]
     lines += [f"clip_frames {arch.clip_frames}"] if arch.clip_frames else []
     for layer in arch.layers:
         lines += ["", f"layer_type {layer.kind}"]
-        if layer.kind == "conv1d":
-            lines += [
-                f"num_filters {layer.units}",
-                f"kernel_size {layer.kernel_size}",
-                f"strides {layer.strides}",
-            ]
-        else:
-            lines.append(f"layer_neurons {layer.units}")
-        lines += [f"activation {layer.activation}", f"dropprob {layer.dropprob}"]
-        lines += ["returns last"] if layer.returns_last else []
+        lines += [f"{key} {value}" for key, value in KINDS[layer.kind].values(layer).items()]
     return "\n".join(lines) + "\n"
+
+
+def _kinds_with(activation: str) -> list[str]:
+    """List the kinds that take an activation."""
+    return [name for name, kind in KINDS.items() if activation in kind.activations]
 
 
 def check_inputs(arch: Arch, fe: FrontEnd) -> None:
@@ -324,11 +273,11 @@ def check_scores(arch: Arch, labels: int) -> None:
     UserError
         A last layer of another kind or width.
     """
-    last = arch.layers[-1]
-    if last.kind != "fc" or last.activation not in ("softmax", "sigmoid") or last.units != labels:
+    last, kinds = arch.layers[-1], _kinds_with("softmax")
+    if last.kind not in kinds or last.activation not in ("softmax", "sigmoid") or last.units != labels:
         raise UserError(
-            f"{arch.name}: the last layer must be an fc of {labels} softmax or sigmoid neurons (one per label), not "
-            f"{last.kind} {last.units} {last.activation}"
+            f"{arch.name}: the last layer must be an {' or '.join(kinds)} of {labels} softmax or sigmoid neurons "
+            f"(one per label), not {last.kind} {last.units} {last.activation}"
         )
 
 
@@ -369,19 +318,19 @@ def check_enhancer(arch: Arch, fe: FrontEnd) -> None:
         raise UserError(
             f"{arch.name}: clip_frames gives one output a clip, an enhancer needs a gain in every frame"
         )
-    last = arch.layers[-1]
+    last, kinds = arch.layers[-1], _kinds_with("sigmoid")
     widths, choice = [fe.bins], f"{fe.bins} sigmoid neurons (a gain per frequency bin)"
     if fe.feat_type == "mel":
         widths, choice = [fe.bins, fe.bands], f"{choice} or {fe.bands} (a gain per mel band)"
-    if last.kind == "lstm" or last.activation != "sigmoid" or last.units not in widths:
+    if last.kind not in kinds or last.activation != "sigmoid" or last.units not in widths:
         raise UserError(
-            f"{arch.name}: the last layer must be an fc or conv1d of {choice}, not "
+            f"{arch.name}: the last layer must be an {' or '.join(kinds)} of {choice}, not "
             f"{last.kind} {last.units} {last.activation}"
         )
 
 
 def summary(arch: Arch, **totals: int) -> str:
-    """Table of layers with shapes, parameters and MACs per frame.
+    """Return a table of layers with shapes, parameters and MACs per frame.
 
     Parameters
     ----------
@@ -392,11 +341,7 @@ def summary(arch: Arch, **totals: int) -> str:
     rows = [("layer", "shape", "activation", "parameters", "MACs/frame")]
     columns = zip(arch.layers, arch.inputs, arch.layer_parameters, arch.layer_macs_per_frame, strict=True)
     for layer, inputs, parameters, macs in columns:
-        shape = f"{inputs} -> {layer.units}"
-        if layer.kind == "conv1d":
-            shape = f"{inputs} x {layer.kernel_size} -> {layer.units}"
-            shape += f" / {layer.strides}" if layer.strides > 1 else ""
-        shape += " last" if layer.returns_last else ""
+        shape = KINDS[layer.kind].describe(layer, inputs) + (" last" if layer.returns_last else "")
         rows.append((layer.kind, shape, layer.activation, f"{parameters}", f"{math.ceil(macs)}"))
     rows.append((arch.name, "", "", f"{arch.parameters}", f"{arch.macs_per_frame}"))
     widths = [max(len(row[i]) for row in rows) for i in range(5)]

@@ -12,25 +12,9 @@ from numpy.typing import NDArray
 
 from nnsp import arithmetic
 from nnsp.network.arch import Arch, Layer
-
-LINEAR_FRAC = 11  # assumed of a linear output while training; calibration comes later
-
-
-def fake_quantise(x: Any, frac: int) -> Any:
-    """Round to `frac` fraction bits and limit to int16; the gradient passes straight through the rounding."""
-    limited = ops.clip(x, -(2.0 ** (15 - frac)), 32767 * 2.0**-frac)
-    return limited + ops.stop_gradient(ops.floor(limited * 2.0**frac + 0.5) * 2.0**-frac - limited)
-
-
-def _activate(activation: str, x: Any, quantized: bool) -> Any:
-    """Activation; quantised, with the formats of the integer network before and after it."""
-    if activation == "linear":
-        return x
-    if quantized:
-        x = fake_quantise(x, arithmetic.PREACTIVATION_FRAC[activation])
-    functions = {"tanh": ops.tanh, "sigmoid": ops.sigmoid, "relu6": ops.relu6, "softmax": ops.softmax}
-    y = functions[activation](x)
-    return fake_quantise(y, arithmetic.OUTPUT_FRAC[activation]) if quantized else y
+from nnsp.network.fake_quantisation import LINEAR_FRAC, fake_quantise, fake_quantised_weights
+from nnsp.network.kinds import KINDS
+from nnsp.network.layers import LAYERS
 
 
 class StreamingLayer(keras.layers.Layer):
@@ -47,33 +31,16 @@ class StreamingLayer(keras.layers.Layer):
 
     def __init__(self, layer: Layer, inputs: int, in_frac: int) -> None:
         super().__init__()
-        self.spec, self.in_frac = layer, in_frac
-        rows = layer.units * (4 if layer.kind == "lstm" else 1)
-        shape = (layer.kernel_size, inputs, rows) if layer.kind == "conv1d" else (inputs, rows)
-        self.kernel = self.add_weight(shape=shape, initializer="glorot_uniform", name="kernel")
-        self.recurrent = None
-        if layer.kind == "lstm":
-            self.recurrent = self.add_weight(
-                shape=(layer.units, rows), initializer="orthogonal", name="recurrent"
-            )
-        self.bias = self.add_weight(shape=(rows,), initializer=self._first_bias, name="bias")
-        self.inputs = inputs
+        self.spec, self.inputs, self.in_frac = layer, inputs, in_frac
+        self.shapes = KINDS[layer.kind].shapes(layer, inputs)
+        initializers = LAYERS[layer.kind].initializers(layer)
+        for name, shape in self.shapes.items():
+            setattr(self, name, self.add_weight(shape=shape, initializer=initializers[name], name=name))
         self.built = True
 
-    def _first_bias(self, shape: tuple[int, ...], dtype: Any = None) -> Any:
-        """Zeros, but 1 for forget gates, so that an untrained LSTM remembers."""
-        bias = np.zeros(shape, dtype="float32")
-        if self.spec.kind == "lstm":
-            bias[self.spec.units : 2 * self.spec.units] = 1.0
-        return ops.convert_to_tensor(bias, dtype=dtype)
-
     def zero_state(self, batch: int) -> tuple[Any, ...]:
-        """State before the first frame: (h, c), the last kernel_size - 1 frames, or nothing."""
-        if self.spec.kind == "lstm":
-            return (ops.zeros((batch, self.spec.units)), ops.zeros((batch, self.spec.units)))
-        if self.spec.kind == "conv1d":
-            return (ops.zeros((batch, self.spec.kernel_size - 1, self.inputs)),)
-        return ()
+        """Return the state before the first frame."""
+        return LAYERS[self.spec.kind].zero_state(self.spec, self.inputs, batch)
 
     def step(
         self, x: Any, state: tuple[Any, ...], quantized: bool, place: Any = None
@@ -85,7 +52,7 @@ class StreamingLayer(keras.layers.Layer):
         x : float [batch, time, inputs]
             As many frames as a multiple of the strides.
         state : tuple
-            Of `zero_state` or the step before.
+            That of `zero_state`, or what the step before returned.
         quantized : bool
             With fake-quantised weights and activations.
         place : int [batch, time], optional
@@ -96,82 +63,10 @@ class StreamingLayer(keras.layers.Layer):
         y : float [batch, time / strides, units]
         state : tuple
         """
-        kernel, recurrent, bias = self._weights(quantized)
-        if self.spec.kind == "lstm":
-            return self._lstm(x, state, kernel, recurrent, bias, quantized, place)
-        if self.spec.kind == "conv1d":
-            older, time = self.spec.kernel_size - 1, x.shape[1]
-            x = ops.concatenate([state[0], x], axis=1)
-            state = (x[:, x.shape[1] - older :],)
-            if place is None:
-                y = ops.conv(x, kernel, strides=self.spec.strides, padding="valid")
-            else:
-                taps = [
-                    ops.where(place[..., None] >= older - k, x[:, k : k + time], 0.0)[:, :: self.spec.strides]
-                    for k in range(older + 1)
-                ]
-                y = sum(ops.matmul(tap, kernel[k]) for k, tap in enumerate(taps))
-        else:
-            y = ops.matmul(x, kernel)
-        return _activate(self.spec.activation, y + bias, quantized), state
-
-    def _lstm(
-        self,
-        x: Any,
-        state: tuple[Any, ...],
-        kernel: Any,
-        recurrent: Any,
-        bias: Any,
-        quantized: bool,
-        place: Any,
-    ) -> tuple[Any, tuple[Any, ...]]:
-        def one_frame(carry: Any, frame: Any) -> Any:
-            h, c = carry
-            from_x, *remembers = frame
-            if remembers:
-                h, c = h * remembers[0], c * remembers[0]
-            i, f, g, o = ops.split(from_x + ops.matmul(h, recurrent), 4, axis=-1)
-            i, f, o = (_activate("sigmoid", gate, quantized) for gate in (i, f, o))
-            c = f * c + i * _activate("tanh", g, quantized)
-            h = o * _activate("tanh", c, quantized)
-            if quantized:
-                h = fake_quantise(h, arithmetic.OUTPUT_FRAC["tanh"])
-            return (h, c), (h, c)
-
-        # One product for all frames; only h's own product has to wait for the frame before.
-        frames = [ops.transpose(ops.matmul(x, kernel) + bias, (1, 0, 2))]
-        if place is not None:
-            frames.append(ops.cast(ops.transpose(place)[..., None] > 0, x.dtype))
-        state, (h, _) = ops.scan(one_frame, state, tuple(frames))
-        return ops.transpose(h, (1, 0, 2)), state
-
-    def _weights(self, quantized: bool) -> tuple[Any, Any, Any]:
-        """Kernel, recurrent kernel and bias; quantised, on the grid that the converter will choose."""
-        kernel, bias = ops.convert_to_tensor(self.kernel), ops.convert_to_tensor(self.bias)
-        recurrent = None if self.recurrent is None else ops.convert_to_tensor(self.recurrent)
-        if not quantized:
-            return kernel, recurrent, bias
-        rows = ops.transpose(ops.reshape(kernel, (-1, kernel.shape[-1])))
-        matrices = [(rows, bias, self.in_frac)]
-        if recurrent is None:
-            frac = arithmetic.PREACTIVATION_FRAC.get(self.spec.activation, LINEAR_FRAC)
-            row_frac = np.full(self.spec.units, frac)
-        else:
-            matrices.append((ops.transpose(recurrent), None, arithmetic.OUTPUT_FRAC["tanh"]))
-            row_frac = arithmetic.gate_frac(self.spec.units)
-        _, scales = arithmetic.layer_scales(matrices, row_frac, ops)
-        limit = float(arithmetic.WEIGHT_MAX)
-        kernel = _straight_through(kernel, scales[0][1], limit)
-        bias = _straight_through(bias, scales[0][1] * 2.0**-self.in_frac, arithmetic.ACCUMULATOR_MAX)
-        if recurrent is not None:
-            recurrent = _straight_through(recurrent, scales[1][1], limit)
-        return kernel, recurrent, bias
-
-
-def _straight_through(weights: Any, scale: Any, limit: float) -> Any:
-    """Weights [..., rows] on the grid of `scale` [rows], with the gradient of the weights themselves."""
-    grid = ops.clip(ops.floor(weights / scale + 0.5), -limit, limit) * scale
-    return weights + ops.stop_gradient(grid - weights)
+        weights = {name: ops.convert_to_tensor(getattr(self, name)) for name in self.shapes}
+        if quantized:
+            weights = fake_quantised_weights(self.spec, weights, self.in_frac)
+        return LAYERS[self.spec.kind].step(self.spec, weights, x, state, quantized, place)
 
 
 class Network(keras.Model):
@@ -188,7 +83,7 @@ class Network(keras.Model):
         self.built = True
 
     def zero_state(self, batch: int) -> list[tuple[Any, ...]]:
-        """State of a stream before its first frame; behind that of the layers, how many frames of a clip have come."""
+        """Return the state before the first frame: that of each layer, then how many frames of a clip have come."""
         place = [(ops.zeros((batch,), "int32"),)] if self.arch.clip_frames else []
         return [block.zero_state(batch) for block in self.blocks] + place
 
@@ -206,7 +101,7 @@ class Network(keras.Model):
         features : float [batch, time, input_neurons]
             As many frames as a multiple of `Arch.stride`.
         state : list
-            Of `zero_state` or the step before.
+            That of `zero_state`, or what the step before returned.
         quantized : bool
             With fake-quantised weights and activations, as the integer network will have.
         dropout : SeedGenerator, optional
@@ -215,8 +110,8 @@ class Network(keras.Model):
         Returns
         -------
         outputs : float [batch, time, units of the last layer]
-            Behind strides, each output stands until the next. A network with clips gives in every frame what it
-            would give if the clip ended there: that of the clip is the last.
+            After strides, each output stands until the next. A network with clips has in every frame the output
+            that it would have if the clip ended there: that of the clip is the last.
         state : list
         """
         clip = self.arch.clip_frames
@@ -243,24 +138,13 @@ class Network(keras.Model):
 
 
 def build(arch: Arch, seed: int = 0) -> Network:
-    """An untrained network; the seed decides its first weights."""
+    """Make an untrained network; the seed decides its first weights."""
     keras.utils.set_random_seed(seed)
     return Network(arch)
 
 
 def float_weights(model: Network) -> list[dict[str, NDArray[np.float32]]]:
-    """Weights of every layer in Keras' shapes.
-
-    Returns
-    -------
-    list of dict
-        kernel (in, out), for a conv1d (kernel_size, in, out); bias (out); an LSTM's kernel (in, 4u),
-        recurrent (u, 4u), bias (4u) with gates i, f, g, o. float32.
-    """
-    result = []
-    for block in model.blocks:
-        named = {"kernel": block.kernel, "recurrent": block.recurrent, "bias": block.bias}
-        result.append(
-            {name: ops.convert_to_numpy(weight) for name, weight in named.items() if weight is not None}
-        )
-    return result
+    """Return the weights of every layer, float32, in the shapes of `Kind.shapes`."""
+    return [
+        {name: ops.convert_to_numpy(getattr(block, name)) for name in block.shapes} for block in model.blocks
+    ]

@@ -24,9 +24,9 @@ from sqlalchemy.exc import IntegrityError, OperationalError, SQLAlchemyError
 from nnsp.data.mixing import Mixer
 from nnsp.errors import UserError
 from nnsp.files import written
-from nnsp.integer import tables
 from nnsp.network import arch as arch_text
 from nnsp.network.arch import Arch
+from nnsp.network.sizes import table_bytes
 from nnsp.signal.frontend import FrontEnd
 from nnsp.tasks.enhancement import SpeechEnhancement
 from nnsp.training import losses
@@ -362,7 +362,7 @@ def search(
         text, arch, fe, task, settings = sweep.make(values)
         sizes = {
             "parameters": arch.parameters,
-            "table_bytes": tables.table_bytes(arch, fe),
+            "table_bytes": table_bytes(arch, fe),
             "macs_per_frame": arch.macs_per_frame,
         }
         for name, size in sizes.items():

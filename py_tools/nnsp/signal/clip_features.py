@@ -1,4 +1,4 @@
-"""Features of whole clips, computed on the host with librosa: MFCC, and with them what tells kinds of music apart."""
+"""Features of whole clips, computed on the host with librosa: MFCC, alone or with features of timbre."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,7 @@ Floats = NDArray[np.float32]
 
 
 def extract(kind: str, x: Floats) -> Floats:
-    """Features of a clip at 22 050 Hz.
+    """Compute the features of a clip at 22 050 Hz.
 
     Parameters
     ----------

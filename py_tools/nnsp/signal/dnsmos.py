@@ -1,4 +1,4 @@
-"""DNSMOS P.835: what listeners would say of speech, noise and the whole, by a network that the user supplies.
+"""DNSMOS P.835: predicted opinion scores of speech, noise and overall, by a network that the user supplies.
 
 C. Reddy et al., DNSMOS P.835, ICASSP 2022. The network takes 9.01 s at 16 kHz; of longer sounds every second
 begins another piece, shorter ones are repeated. A polynomial brings what it says to the listeners' scale.
@@ -27,7 +27,7 @@ NAMES = tuple(POLYNOMIALS)
 
 @cache
 def session(path: Path) -> Any:
-    """The network of an ONNX file.
+    """Open the network of an ONNX file.
 
     Raises
     ------
@@ -60,7 +60,7 @@ def session(path: Path) -> Any:
 
 
 def score(path: Path, x: NDArray[np.float32]) -> dict[str, float]:
-    """Mean opinion scores of a sound, 1 to 5.
+    """Predict the mean opinion scores of a sound, 1 to 5.
 
     Parameters
     ----------

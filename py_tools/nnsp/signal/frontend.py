@@ -39,27 +39,27 @@ class FrontEnd:
 
     @property
     def bins(self) -> int:
-        """Frequencies of the spectrum, 0 and half the rate among them."""
+        """Return the number of frequency bins, fft_size / 2 + 1."""
         return self.fft_size // 2 + 1
 
     @property
     def feature_count(self) -> int:
-        """Features per frame: the mel bands, every bin of the power spectrum, or the cepstral coefficients."""
+        """Return the features per frame: mel bands, bins of the power spectrum, or cepstral coefficients."""
         return {"mel": self.bands, "pspec": self.bins, "mfcc": self.coefficients}[self.feat_type]
 
     @property
     def cut_bins(self) -> int:
-        """Bins below ``low_cut``."""
+        """Return the number of bins below ``low_cut``."""
         return int(np.count_nonzero(np.arange(self.bins) * (self.rate / self.fft_size) < self.low_cut))
 
     @property
     def history(self) -> int:
-        """Samples of a frame that come before its hop; also the delay of the output."""
+        """Return the samples of a frame before its newest hop, which is also the delay of the output."""
         return self.window_size - self.hop
 
 
 def gain(fe: FrontEnd, mask: Any, xp: Any = np) -> Any:
-    """Gain of every bin, [..., bins], of a network's output, 0 to 1, [..., bins or bands].
+    """Turn a network's output, 0 to 1, [..., bins or bands], into the gain of every bin, [..., bins].
 
     It is mask_floor to 1, and 0 below low_cut.
     """
@@ -70,7 +70,7 @@ def gain(fe: FrontEnd, mask: Any, xp: Any = np) -> Any:
 
 
 def window(fe: FrontEnd) -> Floats:
-    """Analysis and synthesis window, float64 [window_size].
+    """Return the analysis and synthesis window, float64 [window_size].
 
     The squares of the overlapping windows add to 1.
 
@@ -89,7 +89,7 @@ def window(fe: FrontEnd) -> Floats:
 
 
 def mel_segments(fe: FrontEnd) -> tuple[NDArray[np.int64], Floats]:
-    """Mel bands as segments between neighbouring band centres, each bin in one segment.
+    """Divide the bins into segments between neighbouring mel band centres.
 
     ``bands + 2`` points lie evenly on the HTK scale 2595 log10(1 + f / 700) from 0 to rate / 2. Band j rises
     over segment j and falls over segment j + 1.
@@ -125,7 +125,7 @@ def mel_segments(fe: FrontEnd) -> tuple[NDArray[np.int64], Floats]:
 
 
 def mel_matrix(fe: FrontEnd) -> Floats:
-    """Mel bands as float64 [bins, bands]."""
+    """Return the triangular mel bands as float64 [bins, bands]."""
     edges, rising = mel_segments(fe)
     matrix = np.zeros((fe.bins, fe.bands))
     for band in range(fe.bands):
@@ -136,7 +136,7 @@ def mel_matrix(fe: FrontEnd) -> Floats:
 
 
 def dct_matrix(fe: FrontEnd) -> Floats:
-    """Orthonormal DCT-II of the mel bands' levels, its first coefficients alone: float64 [bands, coefficients].
+    """Return the first coefficients of the orthonormal DCT-II over mel bands: float64 [bands, coefficients].
 
     Raises
     ------
@@ -155,7 +155,7 @@ def dct_matrix(fe: FrontEnd) -> Floats:
 
 
 def band_interpolation(fe: FrontEnd) -> Floats:
-    """From a value per mel band to one per bin, along the triangles: float64 [bands, bins].
+    """Return the matrix that interpolates a value per mel band to one per bin: float64 [bands, bins].
 
     Bins below the centre of the first band have its value, those above that of the last band have that one's.
     """
@@ -170,22 +170,22 @@ def band_interpolation(fe: FrontEnd) -> Floats:
 
 
 def with_history(fe: FrontEnd, x: Any) -> Any:
-    """Waveforms [..., samples] with the zeros that frame 0 reaches back into."""
+    """Prepend the zeros that frame 0 reaches back into to waveforms [..., samples]."""
     return np.pad(x, [(0, 0)] * (np.ndim(x) - 1) + [(fe.history, 0)])
 
 
 def framed(fe: FrontEnd, x: NDArray[Any]) -> NDArray[Any]:
-    """Frames [..., frames, window_size] of what `analyse` takes."""
+    """Cut what `analyse` takes into frames [..., frames, window_size]."""
     return np.lib.stride_tricks.sliding_window_view(x, fe.window_size, axis=-1)[..., :: fe.hop, :]
 
 
 def silent(frames: NDArray[Any]) -> NDArray[np.bool_]:
-    """Which frames [..., window_size] in int16 units have no sample more than a step away from 0."""
+    """Return which frames [..., window_size] in int16 units have no sample beyond +-1."""
     return np.all((frames >= -1) & (frames <= 1), axis=-1)
 
 
 def analyse(fe: FrontEnd, x: Any, xp: Any = np) -> tuple[Any, Any]:
-    """Spectrum of waveforms.
+    """Compute the spectrum of waveforms.
 
     Parameters
     ----------
@@ -205,7 +205,7 @@ def analyse(fe: FrontEnd, x: Any, xp: Any = np) -> tuple[Any, Any]:
 
 
 def levels(fe: FrontEnd, re: Any, im: Any, xp: Any = np) -> Any:
-    """log2 of band or bin energies, or its cepstrum, [..., frames, features]; the floor is one int16 step squared."""
+    """Compute log2 energies, or their cepstrum, [..., frames, features]; the floor is one int16 step squared."""
     energy = re * re + im * im
     if fe.feat_type != "pspec":
         energy = xp.matmul(energy, mel_matrix(fe).astype("float32"))
@@ -214,12 +214,12 @@ def levels(fe: FrontEnd, re: Any, im: Any, xp: Any = np) -> Any:
 
 
 def features(level: Any, mean: Any, std: Any, xp: Any = np) -> Any:
-    """Levels in deviations from the mean, limited to what Q12 holds."""
+    """Normalise levels by mean and deviation; limit them to the range of Q12."""
     return xp.clip((level - mean) / std, FEATURE_LOW, FEATURE_HIGH)
 
 
 def synthesise(fe: FrontEnd, re: NDArray[Any], im: NDArray[Any]) -> Floats:
-    """Waveforms [..., frames * hop] of spectra [..., frames, bins], `FrontEnd.history` samples late."""
+    """Turn spectra [..., frames, bins] back into waveforms [..., frames * hop], `FrontEnd.history` samples late."""
     parts = np.fft.irfft(re + 1j * im, fe.fft_size)[..., : fe.window_size] * window(fe)
     count, overlap = parts.shape[-2], fe.window_size // fe.hop
     result = np.zeros((*parts.shape[:-2], count + overlap - 1, fe.hop))

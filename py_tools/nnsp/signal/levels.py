@@ -9,7 +9,7 @@ SILENCE_DB = -120.0
 
 
 def frame_power(x: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Mean square of each whole 20 ms frame; a signal shorter than that counts as one frame."""
+    """Return the mean square of each whole 20 ms frame; a shorter signal counts as one frame."""
     if x.size < FRAME:
         return np.array([np.mean(np.square(x))], np.float32) if x.size else np.zeros(1, np.float32)
     frames = x[: x.size // FRAME * FRAME].reshape(-1, FRAME)
@@ -18,7 +18,7 @@ def frame_power(x: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def active_power(x: NDArray[np.float32]) -> float:
-    """Mean square over active frames: those within 30 dB of the loudest one.
+    """Return the mean square over active frames: those within 30 dB of the loudest one.
 
     Parameters
     ----------
@@ -30,10 +30,10 @@ def active_power(x: NDArray[np.float32]) -> float:
 
 
 def mean_power(x: NDArray[np.float32]) -> float:
-    """Mean square of all samples."""
+    """Return the mean square of all samples."""
     return float(np.dot(x, x)) / max(x.size, 1)
 
 
 def to_db(power: float) -> float:
-    """10 log10 of a power, not below -120 dB."""
+    """Return 10 log10 of a power, not below -120 dB."""
     return float(10 * np.log10(max(power, 10 ** (SILENCE_DB / 10))))

@@ -22,7 +22,7 @@ class Scores:
 
     @staticmethod
     def mean(scores: "list[Scores]") -> "Scores":
-        """Mean of each score over the clips for which it is defined."""
+        """Return the mean of each score over the clips for which it is defined."""
         table = np.array([astuple(s) for s in scores], np.float64)
         defined = ~np.isnan(table)
         counts = defined.sum(axis=0)
@@ -44,7 +44,7 @@ LABELS = {
 
 
 def si_sdr(reference: NDArray[np.float32], estimate: NDArray[np.float32]) -> float:
-    """Scale-invariant signal-to-distortion ratio of two zero-mean signals in dB (Le Roux et al., 2019).
+    """Return the scale-invariant signal-to-distortion ratio of two zero-mean signals in dB (Le Roux et al., 2019).
 
     Returns
     -------
@@ -63,7 +63,7 @@ def si_sdr(reference: NDArray[np.float32], estimate: NDArray[np.float32]) -> flo
 
 
 def pesq_wb(reference: NDArray[np.float32], estimate: NDArray[np.float32]) -> float:
-    """Wide-band PESQ (ITU-T P.862.2); NaN where it finds no utterance or the estimate is silent."""
+    """Return wide-band PESQ (ITU-T P.862.2); NaN where it finds no utterance or the estimate is silent."""
     import pesq
 
     if not np.any(estimate):
@@ -75,7 +75,7 @@ def pesq_wb(reference: NDArray[np.float32], estimate: NDArray[np.float32]) -> fl
 
 
 def score(reference: NDArray[np.float32], estimate: NDArray[np.float32]) -> Scores:
-    """All scores of one clip.
+    """Compute all scores of one clip.
 
     Parameters
     ----------
@@ -105,7 +105,7 @@ def score(reference: NDArray[np.float32], estimate: NDArray[np.float32]) -> Scor
 
 
 def table(head: str, rows: list[tuple[str, Scores]]) -> str:
-    """Scores as aligned text.
+    """Return scores as aligned text.
 
     Parameters
     ----------

@@ -17,7 +17,7 @@ THUMBNAIL_COLUMNS = 600
 
 
 def spectrogram_db(x: NDArray[np.float32], hop: int = HOP) -> NDArray[np.float64]:
-    """Power spectrogram in dB re a full-scale sine.
+    """Compute a power spectrogram in dB re a full-scale sine.
 
     Parameters
     ----------

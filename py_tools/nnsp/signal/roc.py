@@ -1,4 +1,4 @@
-"""How well scores tell frames with something from those without."""
+"""Receiver operating characteristic: how well scores separate two kinds of frames."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +11,7 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Curve:
-    """Receiver operating characteristic: what each threshold finds, and finds where there is nothing.
+    """Rates of true and false detections at each threshold.
 
     Parameters
     ----------
@@ -25,12 +25,12 @@ class Curve:
 
     @property
     def auc(self) -> float:
-        """Area under the curve: how often a frame with scores above one without."""
+        """Return the area under the curve: how often a positive frame scores above a negative one."""
         return float(np.trapezoid(self.true, self.false))
 
     @property
     def equal_error_rate(self) -> float:
-        """Where as large a share is missed as falsely found."""
+        """Return the rate at the threshold where misses and false detections are equally frequent."""
         missed = 1 - self.true
         after = int(np.argmax(self.false >= missed))
         span = (self.false[after] - self.false[after - 1]) + (missed[after - 1] - missed[after])
@@ -39,7 +39,7 @@ class Curve:
 
 
 def roc(scores: NDArray[Any], there: NDArray[np.bool_]) -> Curve:
-    """The curve of scores [n] of frames with and without; NaN where one kind is missing."""
+    """Compute the curve of scores [n] of positive and negative frames; NaN where one kind is missing."""
     order = np.argsort(-scores, kind="stable")
     ordered = np.asarray(scores, np.float64)[order]
     last = np.append(np.flatnonzero(np.diff(ordered)), ordered.size - 1)  # of those that score alike

@@ -9,8 +9,8 @@ import numpy as np
 from keras import ops
 from numpy.typing import NDArray
 
-from nnsp.integer import tables
 from nnsp.network import arch as arch_text
+from nnsp.network import sizes
 from nnsp.network.arch import Arch
 from nnsp.network.streaming import Network
 from nnsp.signal import frontend, metrics
@@ -85,7 +85,7 @@ class SpeechEnhancement(Task):
 
     def state_bytes(self, arch: Arch, fe: FrontEnd) -> int:
         """Of an enhancer."""
-        return tables.enhancer_state_bytes(arch, fe)
+        return sizes.enhancer_state_bytes(arch, fe)
 
     def batch(self, fe: FrontEnd, made: tuple[NDArray[Any], ...]) -> Mixtures:
         """Of a `Mixer`."""

@@ -10,8 +10,8 @@ import numpy as np
 from keras import ops
 from numpy.typing import NDArray
 
-from nnsp.integer import tables
 from nnsp.network import arch as arch_text
+from nnsp.network import sizes
 from nnsp.network.arch import Arch
 from nnsp.network.streaming import Network
 from nnsp.signal import frontend
@@ -69,7 +69,7 @@ class FrameTask(Task):
 
     def state_bytes(self, arch: Arch, fe: FrontEnd) -> int:
         """Of a classifier."""
-        return tables.classifier_state_bytes(arch, fe)
+        return sizes.classifier_state_bytes(arch, fe)
 
     def loss(
         self,

@@ -14,8 +14,8 @@ from nnsp.data.augmentation import Augmentation
 from nnsp.data.clips import Clips, ClipSource, cut, windows
 from nnsp.data.source import Source
 from nnsp.errors import UserError
-from nnsp.integer import tables
 from nnsp.network import arch as arch_text
+from nnsp.network import sizes
 from nnsp.network.arch import Arch
 from nnsp.network.streaming import Network
 from nnsp.signal import clip_features, frontend
@@ -102,7 +102,7 @@ class Recognition(Task):
 
     def state_bytes(self, arch: Arch, fe: FrontEnd) -> int:
         """Of a classifier; for features of the host, of the network."""
-        return tables.state_bytes(arch) if self.features else tables.classifier_state_bytes(arch, fe)
+        return sizes.state_bytes(arch) if self.features else sizes.classifier_state_bytes(arch, fe)
 
     def normalise(self, fe: FrontEnd, source: Source) -> Normalisation:
         """Mean and deviation over the training set, of features of the host over all their frames."""

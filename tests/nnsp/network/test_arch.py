@@ -120,7 +120,10 @@ CONV1D = "layer_type conv1d\nnum_filters 3\nkernel_size 2\nactivation tanh\n"
         ("\ndropprob 0\n" + FC, "net.txt:2: expected 'input_neurons N' before anything else, not dropprob"),
         (FC, "net.txt:1: expected 'input_neurons N' before anything else, not layer_type"),
         (HEAD, "net.txt:2: expected at least one layer"),
-        (HEAD + FC.replace("fc", "gru"), "net.txt:3: unknown layer_type 'gru'; expected fc, lstm, conv1d"),
+        (
+            HEAD + FC.replace("fc", "dense"),
+            "net.txt:3: unknown layer_type 'dense'; expected fc, lstm, conv1d",
+        ),
         (
             HEAD + FC.replace("tanh", "gelu"),
             "net.txt:5: unknown activation 'gelu'; expected relu6, tanh, sigmoid, linear, softmax",
@@ -156,7 +159,7 @@ CONV1D = "layer_type conv1d\nnum_filters 3\nkernel_size 2\nactivation tanh\n"
         (HEAD + "layer_type fc 3\n", "net.txt:3: expected a key and a value, not 'layer_type fc 3'"),
         (CLIP.replace("10", "0"), "net.txt:2: clip_frames 0; expected a whole number from 1 to 65535"),
         (CLIP.replace("10", "9"), "net.txt:2: clip_frames 9; expected a multiple of the strides, 2"),
-        (CLIP.replace("last", "all"), "net.txt:2: clip_frames without an lstm that says 'returns last'"),
+        (CLIP.replace("last", "all"), "net.txt:2: clip_frames without an lstm"),
         (CLIP.replace("last", "first"), "net.txt:10: unknown returns 'first'; expected all, last"),
         (
             CLIP.replace("clip_frames", "dropprob 0 #"),

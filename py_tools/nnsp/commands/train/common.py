@@ -166,7 +166,7 @@ def train(
         watch = Watch(tool, args.workers, args.worker, args.coordinator)
 
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    from nnsp.integer import tables
+    from nnsp.network.sizes import table_bytes
     from nnsp.training import steps
     from nnsp.training.folder import ModelFolder
     from nnsp.training.trainer import Trainer
@@ -181,7 +181,7 @@ def train(
     fe = replace(fe, **{name: value for name, value in given.items() if value is not None})
     task.check(arch, fe)
     if args.worker == 0:
-        sizes = {"table_bytes": tables.table_bytes(arch, fe), "state_bytes": task.state_bytes(arch, fe)}
+        sizes = {"table_bytes": table_bytes(arch, fe), "state_bytes": task.state_bytes(arch, fe)}
         print(arch_text.summary(arch, **sizes))
     sources = make_sources(task)
     with Workers.join(args.workers, args.worker, args.coordinator) as workers:
