@@ -24,7 +24,8 @@ void evaluation_take(session *s)
     const uint32_t ahead = s->parser.sequence - s->next_hop;
     if (s->mode != EVALUATION) {
         refuse(s, LINK_ERROR_NOT_STARTED,
-               s->mode == LIVE ? "this stream is live and takes no audio" : "no stream runs; send START first");
+               s->mode == LIVE ? "this stream is live and takes no audio"
+                               : "no stream runs; send START first");
     } else if (s->parser.sequence < s->next_hop) {
         s->count.doubled++;
     } else if (ahead >= s->credits) {

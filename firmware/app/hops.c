@@ -28,7 +28,8 @@ static void send_scores(session *s, uint32_t hop)
             at = link_put_u16(at, (uint16_t)c->scores[i]);
         }
     }
-    outbox_send(&s->out, LINK_SCORES, hop, payload, (size_t)(at - payload), RESULTS_ROOM + REPLY_ROOM);
+    outbox_send(&s->out, LINK_SCORES, hop, payload, (size_t)(at - payload),
+                RESULTS_ROOM + REPLY_ROOM);
 }
 
 static void send_event(session *s, uint32_t hop, const networks_decision *decision)
@@ -39,7 +40,8 @@ static void send_event(session *s, uint32_t hop, const networks_decision *decisi
     at = link_put_u16(at, decision->label);
     at = link_put_u16(at, (uint16_t)decision->probability);
     *at = (uint8_t)decision->edge;
-    outbox_send(&s->out, LINK_EVENT, s->count.events++, payload, sizeof payload, RESULTS_ROOM + REPLY_ROOM);
+    outbox_send(&s->out, LINK_EVENT, s->count.events++, payload, sizeof payload,
+                RESULTS_ROOM + REPLY_ROOM);
 }
 
 uint32_t hops_process(session *s, const int16_t *in, int16_t *out)

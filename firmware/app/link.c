@@ -2,8 +2,9 @@
 
 /* CRC of every low nibble: sixteen words instead of 1 kB, two steps a byte. */
 static const uint32_t crc_nibble[16] = {
-    0x00000000u, 0x1DB71064u, 0x3B6E20C8u, 0x26D930ACu, 0x76DC4190u, 0x6B6B51F4u, 0x4DB26158u, 0x5005713Cu,
-    0xEDB88320u, 0xF00F9344u, 0xD6D6A3E8u, 0xCB61B38Cu, 0x9B64C2B0u, 0x86D3D2D4u, 0xA00AE278u, 0xBDBDF21Cu,
+    0x00000000u, 0x1DB71064u, 0x3B6E20C8u, 0x26D930ACu, 0x76DC4190u, 0x6B6B51F4u,
+    0x4DB26158u, 0x5005713Cu, 0xEDB88320u, 0xF00F9344u, 0xD6D6A3E8u, 0xCB61B38Cu,
+    0x9B64C2B0u, 0x86D3D2D4u, 0xA00AE278u, 0xBDBDF21Cu,
 };
 
 static uint32_t crc_step(uint32_t crc, uint8_t byte)
@@ -74,8 +75,8 @@ static void cobs_put(cobs_writer *writer, uint8_t byte)
     }
 }
 
-size_t link_encode(link_type type, uint32_t sequence, const uint8_t *payload, size_t payload_bytes, uint8_t *wire,
-                   size_t capacity)
+size_t link_encode(link_type type, uint32_t sequence, const uint8_t *payload, size_t payload_bytes,
+                   uint8_t *wire, size_t capacity)
 {
     if (capacity < LINK_WIRE_BYTES(payload_bytes)) {
         return 0;

@@ -1,4 +1,7 @@
-/* Frames between host and board; docs/link.md is the specification, py_tools/nnsp/device/link.py the twin. */
+/*
+ * Frames between host and board; docs/link.md is the specification, py_tools/nnsp/device/link.py
+ * the twin.
+ */
 #ifndef LINK_H
 #define LINK_H
 
@@ -11,7 +14,10 @@
 #define LINK_CRC_BYTES 4u
 #define LINK_OVERHEAD_BYTES (LINK_HEADER_BYTES + LINK_CRC_BYTES)
 
-/* The most that a frame with this payload takes on the wire: COBS codes and a zero at each end come on top. */
+/*
+ * The most that a frame with this payload takes on the wire: COBS codes and a zero at each end come
+ * on top.
+ */
 #define LINK_WIRE_BYTES(payload) \
     ((payload) + LINK_OVERHEAD_BYTES + ((payload) + LINK_OVERHEAD_BYTES) / 254u + 1u + 2u)
 
@@ -59,7 +65,7 @@ typedef enum link_packing { LINK_PCM16 = 0, LINK_ADPCM4 = 1 } link_packing;
 
 typedef enum link_event {
     LINK_NONE = 0, /* no frame has ended with this byte */
-    LINK_FRAME,    /* a good frame: type, sequence, payload and payload_bytes hold until the next byte */
+    LINK_FRAME, /* a good one: type, sequence, payload and payload_bytes hold until the next byte */
     LINK_TRUNCATED,
     LINK_TOO_LONG,
     LINK_BAD_CRC,
@@ -70,23 +76,25 @@ typedef enum link_event {
 typedef struct link_parser {
     uint8_t *frame;
     size_t capacity;
-    size_t count;         /* decoded bytes of the present frame */
-    uint32_t sequence;    /* of the last good frame */
+    size_t count;      /* decoded bytes of the present frame */
+    uint32_t sequence; /* of the last good frame */
     const uint8_t *payload;
     size_t payload_bytes;
     uint8_t type;
-    uint8_t remaining;    /* bytes until the next COBS code */
-    bool zero_due;        /* the present block ends in a zero, if another block follows */
-    bool started;         /* a code has been seen since the last zero */
+    uint8_t remaining; /* bytes until the next COBS code */
+    bool zero_due;     /* the present block ends in a zero, if another block follows */
+    bool started;      /* a code has been seen since the last zero */
     bool too_long;
 } link_parser;
 
 /* CRC-32 of IEEE 802.3 (reflected, 0xEDB88320), as zlib's. */
 uint32_t link_crc32(const uint8_t *bytes, size_t count);
 
-/* Write one frame to wire. Returns its bytes, or 0 where capacity < LINK_WIRE_BYTES(payload_bytes). */
-size_t link_encode(link_type type, uint32_t sequence, const uint8_t *payload, size_t payload_bytes, uint8_t *wire,
-                   size_t capacity);
+/*
+ * Write one frame to wire. Returns its bytes, or 0 where capacity < LINK_WIRE_BYTES(payload_bytes).
+ */
+size_t link_encode(link_type type, uint32_t sequence, const uint8_t *payload, size_t payload_bytes,
+                   uint8_t *wire, size_t capacity);
 
 /* frame: the memory for one decoded frame, LINK_OVERHEAD_BYTES more than the largest payload. */
 void link_parser_init(link_parser *parser, uint8_t *frame, size_t capacity);

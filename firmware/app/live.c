@@ -17,7 +17,8 @@ bool live_start(session *s)
     const uint8_t *wish = s->parser.payload + START_BYTES;
     const uint8_t streams = wish[0], packing = wish[1];
     if (streams > LIVE_STREAMS || packing > LINK_ADPCM4) {
-        refuse(s, LINK_ERROR_FORMAT, "a live stream is none 0, raw 1, enhanced 2 or both 3, as pcm16 0 or adpcm4 1");
+        refuse(s, LINK_ERROR_FORMAT,
+               "a live stream is none 0, raw 1, enhanced 2 or both 3, as pcm16 0 or adpcm4 1");
         return false;
     }
     if (s->facts->microphone_hz == 0) {
@@ -28,7 +29,8 @@ bool live_start(session *s)
         refuse(s, LINK_ERROR_MICROPHONE, "the microphone has another rate than the model");
         return false;
     }
-    const size_t bytes = LINK_WIRE_BYTES(frame_bytes(streams, packing)) + (s->scores ? LINK_WIRE_BYTES(SCORES_BYTES) : 0);
+    const size_t bytes = LINK_WIRE_BYTES(frame_bytes(streams, packing)) +
+                         (s->scores ? LINK_WIRE_BYTES(SCORES_BYTES) : 0);
     const uint32_t needed = 10u * (uint32_t)bytes * (rate / MODEL_HOP);
     if (s->facts->line_hz != 0 && needed > s->facts->line_hz) {
         text t;
@@ -56,8 +58,8 @@ bool live_start(session *s)
 }
 
 /*
- * Take the next hop of the microphone. Where samples were lost, whole hops are missing, so that every hop keeps its place: of a hop of
- * which a part was lost the rest is thrown away.
+ * Take the next hop of the microphone. Where samples were lost, whole hops are missing, so that
+ * every hop keeps its place: of a hop of which a part was lost the rest is thrown away.
  */
 static bool hear(session *s)
 {
@@ -78,7 +80,8 @@ static bool hear(session *s)
 
 static uint8_t *pack(session *s, samples_adpcm *adpcm, const int16_t *samples, uint8_t *at)
 {
-    return s->packing == LINK_ADPCM4 ? samples_adpcm_pack(adpcm, samples, MODEL_HOP, at) : hops_put_samples(at, samples);
+    return s->packing == LINK_ADPCM4 ? samples_adpcm_pack(adpcm, samples, MODEL_HOP, at)
+                                     : hops_put_samples(at, samples);
 }
 
 static void send_hop(session *s)
@@ -108,7 +111,8 @@ static void send_hop(session *s)
     }
     s->waiting = hear(s);
     const uint32_t per_hop = s->facts->count_hz / (networks_models[0]->frontend->rate / MODEL_HOP);
-    const bool late = s->waiting || s->astray != 0 || s->count.lost != missed || (per_hop != 0 && work > per_hop);
+    const bool late =
+        s->waiting || s->astray != 0 || s->count.lost != missed || (per_hop != 0 && work > per_hop);
     if (late) {
         flags |= LINK_LIVE_LATE;
         s->count.late++;

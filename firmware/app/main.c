@@ -1,6 +1,7 @@
 /*
- * Networks over the link: the host sends hops of audio and the board sends back what it makes of them, or the board takes them from its
- * microphone. What is in the image, and how large, is in image_models.h, which the build makes.
+ * Networks over the link: the host sends hops of audio and the board sends back what it makes of
+ * them, or the board takes them from its microphone. What is in the image, and how large, is in
+ * image_models.h, which the build makes.
  */
 #include <string.h>
 
@@ -49,7 +50,8 @@ static void start(session *s)
     const bool live = s->parser.payload_bytes == START_LIVE_BYTES;
     if (s->mode != IDLE) {
         if (s->parser.sequence == s->start_sequence && (s->next_hop == 0 || s->mode == LIVE)) {
-            reply(s, LINK_START, s->parser.sequence, NULL, 0); /* the host did not hear the first answer */
+            /* The host did not hear the first answer. */
+            reply(s, LINK_START, s->parser.sequence, NULL, 0);
         } else {
             refuse(s, LINK_ERROR_STARTED, "a stream runs already; send STOP or RESET first");
         }
@@ -99,8 +101,10 @@ static void set(session *s)
 {
     const uint8_t *payload = s->parser.payload;
     const uint16_t gain_in = link_get_u16(payload), gain_out = link_get_u16(payload + 2);
-    if (gain_in > SAMPLES_GAIN_MAX || gain_out > SAMPLES_GAIN_MAX || payload[4] > 1 || payload[5] > 1) {
-        refuse(s, LINK_ERROR_RANGE, "gains go from 0 to 32768 (1024 is 0 dB), bypass and gating are 0 or 1");
+    if (gain_in > SAMPLES_GAIN_MAX || gain_out > SAMPLES_GAIN_MAX || payload[4] > 1 ||
+        payload[5] > 1) {
+        refuse(s, LINK_ERROR_RANGE,
+               "gains go from 0 to 32768 (1024 is 0 dB), bypass and gating are 0 or 1");
         return;
     }
     s->gain_in = gain_in;
@@ -124,7 +128,9 @@ static bool length_is(session *s, size_t bytes)
 
 static void leave(session *s, int status)
 {
-    /* A host that has gone takes nothing more; a UART at 9600 baud takes a byte in 100 000 cycles. */
+    /*
+     * A host that has gone takes nothing more; a UART at 9600 baud takes a byte in 100 000 cycles.
+     */
     for (uint32_t tries = 0; !outbox_is_empty(&s->out) && tries < 20000000u; tries++) {
         outbox_flush(&s->out);
     }

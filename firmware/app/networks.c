@@ -21,21 +21,23 @@ static int16_t scores[NETWORKS_SCORES + 1u];
 
 static nnsp_status init_classifier(networks *n, networks_classifier *c, void *state, size_t bytes)
 {
-    const nnsp_status status = n->analysis == NULL
-                                   ? nnsp_classifier_init(&c->classifier, c->model, state, bytes)
-                                   : nnsp_classifier_init_shared(&c->classifier, c->model, n->analysis, state, bytes);
+    const nnsp_status status =
+        n->analysis == NULL
+            ? nnsp_classifier_init(&c->classifier, c->model, state, bytes)
+            : nnsp_classifier_init_shared(&c->classifier, c->model, n->analysis, state, bytes);
     if (status != NNSP_OK || c->model->detector == NULL) {
         return status;
     }
-    if (n->gate == NULL && c->model->detector->kind == NNSP_DETECT_STATE && strcmp(c->model->name, GATE_NAME) == 0) {
+    if (n->gate == NULL && c->model->detector->kind == NNSP_DETECT_STATE &&
+        strcmp(c->model->name, GATE_NAME) == 0) {
         n->gate = c;
     }
     return nnsp_detector_init(&c->detector, c->model, c->smoothed);
 }
 
 /*
- * Loops and branches here end at a number that is known when this is compiled: an image without classifiers has nothing of them in
- * it, and one without an enhancer nothing of that.
+ * Loops and branches here end at a number that is known when this is compiled: an image without
+ * classifiers has nothing of them in it, and one without an enhancer nothing of that.
  */
 nnsp_status networks_init(networks *n, const nnsp_model **at)
 {
@@ -45,7 +47,8 @@ nnsp_status networks_init(networks *n, const nnsp_model **at)
     for (unsigned i = 0; NETWORKS_ENHANCERS != 0 && i != NETWORKS_COUNT; i++) {
         *at = networks_models[i];
         if ((*at)->task == NNSP_ENHANCE) {
-            const nnsp_status status = nnsp_enhancer_init(&n->enhancer, *at, states[i].memory, states[i].bytes);
+            const nnsp_status status =
+                nnsp_enhancer_init(&n->enhancer, *at, states[i].memory, states[i].bytes);
             if (status != NNSP_OK) {
                 return status;
             }
@@ -123,7 +126,10 @@ static void listen(networks *n, networks_classifier *c)
     }
 }
 
-/* With speech a detector begins anew, for what it held back is over, and so does a clip, to have the word from its beginning. */
+/*
+ * With speech a detector begins anew, for what it held back is over, and so does a clip, to have
+ * the word from its beginning.
+ */
 static void wake(networks_classifier *c)
 {
     if (c->model->network->clip_frames != 0) {
@@ -138,7 +144,8 @@ void networks_step(networks *n, const int16_t *in, int16_t *out, bool gating)
 {
     const bool was_open = n->open;
     n->decision_count = 0;
-    nnsp_frontend_analyse(n->analysis, in); /* the enhancer's, where there is one: nnsp_enhancer_analyse */
+    /* The enhancer's, where there is one: nnsp_enhancer_analyse. */
+    nnsp_frontend_analyse(n->analysis, in);
     if (NETWORKS_CLASSIFIERS != 0 && n->gate != NULL) {
         listen(n, n->gate);
     }
@@ -167,5 +174,6 @@ void networks_step(networks *n, const int16_t *in, int16_t *out, bool gating)
 
 const int16_t *networks_past(const networks *n, const int16_t *in)
 {
-    return NETWORKS_ENHANCERS == 0 ? in : n->enhancer.frontend.history; /* the oldest hop of the window */
+    /* The oldest hop of the window. */
+    return NETWORKS_ENHANCERS == 0 ? in : n->enhancer.frontend.history;
 }

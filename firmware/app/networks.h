@@ -1,6 +1,6 @@
 /*
- * The networks of an image side by side, in the order of image_models.h: one analysis a hop, every classifier on its spectrum,
- * then the enhancer. Knows nothing of board or link.
+ * The networks of an image side by side, in the order of image_models.h: one analysis a hop, every
+ * classifier on its spectrum, then the enhancer. Knows nothing of board or link.
  */
 #ifndef NETWORKS_H
 #define NETWORKS_H
@@ -17,10 +17,14 @@
 #define NETWORKS_COUNT (0u MODELS(NETWORKS_ONE))
 #define NETWORKS_CLASSIFIERS (0u MODELS(NETWORKS_CLASSIFIER))
 #define NETWORKS_ENHANCERS (NETWORKS_COUNT - NETWORKS_CLASSIFIERS)
-#define NETWORKS_SCORES (0u MODELS(NETWORKS_LABELS))           /* of all classifiers together */
-#define NETWORKS_TEXT_BYTES (0u MODELS(NETWORKS_LABEL_BYTES)) /* of all labels, with a byte more each */
+#define NETWORKS_SCORES (0u MODELS(NETWORKS_LABELS))          /* of all classifiers together */
+#define NETWORKS_TEXT_BYTES (0u MODELS(NETWORKS_LABEL_BYTES)) /* labels, a byte more each */
 
-typedef enum networks_edge { NETWORKS_EVENT = 0, NETWORKS_BEGIN = 1, NETWORKS_END = 2 } networks_edge;
+typedef enum networks_edge {
+    NETWORKS_EVENT = 0,
+    NETWORKS_BEGIN = 1,
+    NETWORKS_END = 2
+} networks_edge;
 
 /* What a detector has decided in this hop: an event, or that its state begins or ends. */
 typedef struct networks_decision {
@@ -41,18 +45,22 @@ typedef struct networks_classifier {
 } networks_classifier;
 
 typedef struct networks {
-    nnsp_enhancer enhancer;      /* where there is one */
-    nnsp_frontend *analysis;     /* whose spectrum all listen to */
-    networks_classifier *gate;   /* while its state is off the others rest; NULL where there is none */
-    networks_classifier classifiers[NETWORKS_CLASSIFIERS + 1u]; /* one more than there are, for C has no empty array */
-    networks_decision decisions[NETWORKS_CLASSIFIERS + 1u];     /* of this hop */
+    nnsp_enhancer enhancer;    /* where there is one */
+    nnsp_frontend *analysis;   /* whose spectrum all listen to */
+    networks_classifier *gate; /* while its state is off the others rest; or NULL */
+    /* One more than there are, for C has no empty array. */
+    networks_classifier classifiers[NETWORKS_CLASSIFIERS + 1u];
+    networks_decision decisions[NETWORKS_CLASSIFIERS + 1u]; /* of this hop */
     size_t decision_count;
     bool open; /* the others ran in this hop */
 } networks;
 
 extern const nnsp_model *const networks_models[NETWORKS_COUNT];
 
-/* Check all models and start from silence. Where it is not NNSP_OK, *at is the model that is the reason. */
+/*
+ * Check all models and start from silence. Where it is not NNSP_OK, *at is the model that is the
+ * reason.
+ */
 nnsp_status networks_init(networks *n, const nnsp_model **at);
 
 void networks_reset(networks *n);
@@ -64,8 +72,9 @@ size_t networks_state_bytes(unsigned i);
 uint16_t networks_delay(void);
 
 /*
- * One hop in, one out; out may be in. With `gating`, while the gate hears no speech, the enhancer skips and the other classifiers
- * rest: a streaming network goes on where it stopped, a clip and a detector begin anew. Without an enhancer out is in.
+ * One hop in, one out; out may be in. With `gating`, while the gate hears no speech, the enhancer
+ * skips and the other classifiers rest: a streaming network goes on where it stopped, a clip and a
+ * detector begin anew. Without an enhancer out is in.
  */
 void networks_step(networks *n, const int16_t *in, int16_t *out, bool gating);
 

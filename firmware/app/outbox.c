@@ -4,7 +4,8 @@
 
 #include "port.h"
 
-void outbox_send(outbox *o, link_type type, uint32_t sequence, const uint8_t *payload, size_t bytes, size_t reserve)
+void outbox_send(outbox *o, link_type type, uint32_t sequence, const uint8_t *payload, size_t bytes,
+                 size_t reserve)
 {
     if (o->capacity - o->end < LINK_WIRE_BYTES(bytes) + reserve) {
         memmove(o->bytes, o->bytes + o->begin, o->end - o->begin);

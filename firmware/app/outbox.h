@@ -12,8 +12,11 @@ typedef struct outbox {
     uint32_t unsent; /* frames for which there was no room */
 } outbox;
 
-/* Queue one frame, leaving `reserve` bytes free; a frame without room is counted, never waited for. */
-void outbox_send(outbox *o, link_type type, uint32_t sequence, const uint8_t *payload, size_t bytes, size_t reserve);
+/*
+ * Queue one frame, leaving `reserve` bytes free; a frame without room is counted, never waited for.
+ */
+void outbox_send(outbox *o, link_type type, uint32_t sequence, const uint8_t *payload, size_t bytes,
+                 size_t reserve);
 
 /* Hand over what the line takes. */
 void outbox_flush(outbox *o);

@@ -1,6 +1,6 @@
 /*
- * All that the app asks of a board, and all that a board asks of the app. A new board is this file's functions, a startup
- * and a linker script; it needs to know nothing of audio.
+ * All that the app asks of a board, and all that a board asks of the app. A new board is this
+ * file's functions, a startup and a linker script; it needs to know nothing of audio.
  */
 #ifndef PORT_H
 #define PORT_H
@@ -17,8 +17,8 @@ typedef struct port_facts {
     uint32_t count_hz;      /* counts per second of the work counter; 0 where counts are not time */
     uint32_t receive_bytes; /* bytes the board keeps while the app is at work and does not read */
     uint32_t microphone_hz; /* samples per second of the microphone; 0 where there is none */
-    uint32_t line_hz;       /* bits per second of the line to the host, ten to a byte; 0 where it holds nothing up */
-    port_unit unit;         /* what the work counter counts */
+    uint32_t line_hz; /* bits per second to the host, ten to a byte; 0 where it holds nothing up */
+    port_unit unit;   /* what the work counter counts */
 } port_facts;
 
 /* Make everything below ready. Called once, before anything else. The facts stay valid. */
@@ -41,9 +41,10 @@ void port_count_begin(void);
 uint32_t port_count_end(void);
 
 /*
- * Microphone, 16-bit samples at microphone_hz. Start and stop may be called in any state; false: there is none, or it does not start.
- * Reading never waits: it gives `count` samples, oldest first, or nothing and 0 while there are fewer. The board keeps at least two
- * hops of 10 ms; what comes in beyond is lost, oldest first, and counted since the start.
+ * Microphone, 16-bit samples at microphone_hz. Start and stop may be called in any state; false:
+ * there is none, or it does not start. Reading never waits: it gives `count` samples, oldest first,
+ * or nothing and 0 while there are fewer. The board keeps at least two hops of 10 ms; what comes in
+ * beyond is lost, oldest first, and counted since the start.
  */
 bool port_microphone_start(void);
 void port_microphone_stop(void);
@@ -65,8 +66,8 @@ uint32_t port_stack_left(void);
 void port_exit(int status);
 
 /*
- * Given by the app, called by the board on a processor fault with interrupts off, on a stack that still works. Reports the fault
- * over the link and ends in port_exit().
+ * Given by the app, called by the board on a processor fault with interrupts off, on a stack that
+ * still works. Reports the fault over the link and ends in port_exit().
  */
 void app_fault(const char *what, uint32_t where, uint32_t status, uint32_t address);
 

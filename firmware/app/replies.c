@@ -5,7 +5,8 @@ void reply(session *s, link_type type, uint32_t sequence, const uint8_t *payload
     outbox_send(&s->out, type, sequence, payload, bytes, s->mode == EVALUATION ? RESULTS_ROOM : 0);
 }
 
-void reply_error(session *s, link_error code, uint8_t answered, uint32_t sequence, const char *words)
+void reply_error(session *s, link_error code, uint8_t answered, uint32_t sequence,
+                 const char *words)
 {
     uint8_t payload[4 + TEXT_BYTES];
     uint8_t *at = link_put_u16(payload, (uint16_t)code);

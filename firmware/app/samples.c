@@ -15,7 +15,10 @@ bool samples_amplify(int16_t *samples, size_t count, uint32_t gain)
     bool clipped = false;
     if (gain != SAMPLES_GAIN_ONE) {
         for (size_t i = 0; i < count; i++) {
-            /* 2^15 * 2^15 + 512 fits. Right shifts of negative numbers are arithmetic on every compiler that we build with. */
+            /*
+             * 2^15 * 2^15 + 512 fits. Right shifts of negative numbers are arithmetic on every
+             * compiler that we build with.
+             */
             const int32_t x = (samples[i] * (int32_t)gain + 512) >> 10;
             samples[i] = (int16_t)saturate(x);
             clipped |= samples[i] != x;
@@ -52,8 +55,9 @@ void samples_adpcm_init(samples_adpcm *adpcm)
 }
 
 /*
- * The difference to the sample before, in quarters of the step: a sign and three bits, read back as the middle of their interval.
- * A large code widens the step and a small one narrows it (Jayant's adaptive quantiser).
+ * The difference to the sample before, in quarters of the step: a sign and three bits, read back as
+ * the middle of their interval. A large code widens the step and a small one narrows it (Jayant's
+ * adaptive quantiser).
  */
 static uint8_t encode(samples_adpcm *adpcm, int16_t sample)
 {

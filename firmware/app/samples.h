@@ -1,4 +1,7 @@
-/* What the app does to a hop of samples around the network; py_tools/nnsp/device/samples.py is the twin. */
+/*
+ * What the app does to a hop of samples around the network; py_tools/nnsp/device/samples.py is the
+ * twin.
+ */
 #ifndef SAMPLES_H
 #define SAMPLES_H
 
@@ -9,15 +12,21 @@
 #define SAMPLES_GAIN_ONE 1024u  /* 0 dB */
 #define SAMPLES_GAIN_MAX 32768u /* 30 dB */
 
-/* The quantiser between two samples; a packed block begins with it, so that it can be read without the one before. */
+/*
+ * The quantiser between two samples; a packed block begins with it, so that it can be read without
+ * the one before.
+ */
 typedef struct samples_adpcm {
-    int16_t last;  /* the sample before, as the receiver has it */
+    int16_t last; /* the sample before, as the receiver has it */
     uint16_t step;
 } samples_adpcm;
 
 #define SAMPLES_ADPCM_BYTES(count) (4u + ((count) + 1u) / 2u)
 
-/* In place: x * gain / 1024, rounded half up and saturated. Returns whether any sample was saturated. */
+/*
+ * In place: x * gain / 1024, rounded half up and saturated. Returns whether any sample was
+ * saturated.
+ */
 bool samples_amplify(int16_t *samples, size_t count, uint32_t gain);
 
 /* Root of the mean square, to about one in a thousand. count: 1..65536. */
@@ -25,7 +34,11 @@ uint16_t samples_rms(const int16_t *samples, size_t count);
 
 void samples_adpcm_init(samples_adpcm *adpcm);
 
-/* Write SAMPLES_ADPCM_BYTES(count) bytes: the state before the first sample, then four bits a sample. Lossy. */
-uint8_t *samples_adpcm_pack(samples_adpcm *adpcm, const int16_t *samples, size_t count, uint8_t *at);
+/*
+ * Write SAMPLES_ADPCM_BYTES(count) bytes: the state before the first sample, then four bits a
+ * sample. Lossy.
+ */
+uint8_t *samples_adpcm_pack(samples_adpcm *adpcm, const int16_t *samples, size_t count,
+                            uint8_t *at);
 
 #endif

@@ -1,4 +1,7 @@
-/* What the app remembers of a conversation with its host, and how large its frames are; docs/link.md has what is in them. */
+/*
+ * What the app remembers of a conversation with its host, and how large its frames are;
+ * docs/link.md has what is in them.
+ */
 #ifndef SESSION_H
 #define SESSION_H
 
@@ -21,30 +24,39 @@
 #define LIVE_HEAD_BYTES 13u
 #define LIVE_STREAMS (LINK_STREAM_RAW | LINK_STREAM_ENHANCED)
 #define LIVE_BYTES (LIVE_HEAD_BYTES + 2u * AUDIO_BYTES)
-#define HELLO_BYTES (23u + 3u * (1u + TEXT_BYTES) + NETWORKS_COUNT * (18u + 1u + TEXT_BYTES) + NETWORKS_TEXT_BYTES)
+#define HELLO_BYTES \
+    (23u + 3u * (1u + TEXT_BYTES) + NETWORKS_COUNT * (18u + 1u + TEXT_BYTES) + NETWORKS_TEXT_BYTES)
 #define REPLY_BYTES (HELLO_BYTES > RESULT_BYTES ? HELLO_BYTES : RESULT_BYTES)
 #define RECEIVE_BYTES (AUDIO_BYTES > START_LIVE_BYTES ? AUDIO_BYTES : START_LIVE_BYTES)
 
-/* RESULTs are bounded by the credits; nothing else may take their room, nor that of the answer which a host waits for. */
+/*
+ * RESULTs are bounded by the credits; nothing else may take their room, nor that of the answer
+ * which a host waits for.
+ */
 #define RESULTS_ROOM (CREDITS_MAX * LINK_WIRE_BYTES(RESULT_BYTES))
 #define REPLY_ROOM LINK_WIRE_BYTES(REPLY_BYTES)
-/* What classifiers say of a hop goes in front of its RESULT, so that it is bounded by the credits too. */
-#define DECISIONS_ROOM (NETWORKS_CLASSIFIERS * LINK_WIRE_BYTES(EVENT_BYTES) + (NETWORKS_CLASSIFIERS != 0) * LINK_WIRE_BYTES(SCORES_BYTES))
+/*
+ * What classifiers say of a hop goes in front of its RESULT, so that it is bounded by the credits
+ * too.
+ */
+#define DECISIONS_ROOM \
+    (NETWORKS_CLASSIFIERS * LINK_WIRE_BYTES(EVENT_BYTES) + \
+     (NETWORKS_CLASSIFIERS != 0) * LINK_WIRE_BYTES(SCORES_BYTES))
 /* Twice the RESULTs, so that a reply need not wait for them to leave. */
 #define OUTBOX_BYTES (2u * RESULTS_ROOM + REPLY_ROOM + CREDITS_MAX * DECISIONS_ROOM)
 
 typedef struct counters {
-    uint32_t frames;   /* good frames of any type */
-    uint32_t hops;     /* hops processed, silence for lost ones included */
-    uint32_t lost;     /* hops that did not arrive */
-    uint32_t doubled;  /* AUDIO of a hop already answered */
-    uint32_t broken;   /* frames that could not be read */
-    uint32_t refused;  /* good frames answered with an ERROR */
-    uint32_t overrun;  /* bytes that the board had lost on the way in when counting began */
-    uint32_t worst;    /* most work for one hop */
-    uint32_t late;     /* live hops that were not finished when the next was due */
-    uint32_t events;   /* EVENTs, sent or not */
-    uint32_t rested;   /* hops in which the gate was closed */
+    uint32_t frames;  /* good frames of any type */
+    uint32_t hops;    /* hops processed, silence for lost ones included */
+    uint32_t lost;    /* hops that did not arrive */
+    uint32_t doubled; /* AUDIO of a hop already answered */
+    uint32_t broken;  /* frames that could not be read */
+    uint32_t refused; /* good frames answered with an ERROR */
+    uint32_t overrun; /* bytes that the board had lost on the way in when counting began */
+    uint32_t worst;   /* most work for one hop */
+    uint32_t late;    /* live hops that were not finished when the next was due */
+    uint32_t events;  /* EVENTs, sent or not */
+    uint32_t rested;  /* hops in which the gate was closed */
 } counters;
 
 typedef enum stream_mode { IDLE, EVALUATION, LIVE } stream_mode;
@@ -72,9 +84,9 @@ typedef struct session {
     uint8_t warning; /* hops until the light goes out */
     bool bypass;
     bool gating;
-    bool scores;  /* START has asked for SCORES */
-    bool stopped; /* stop_sequence is that of a real STOP */
-    bool waiting; /* heard[] holds the next live hop */
+    bool scores;            /* START has asked for SCORES */
+    bool stopped;           /* stop_sequence is that of a real STOP */
+    bool waiting;           /* heard[] holds the next live hop */
     samples_adpcm adpcm[2]; /* raw, enhanced */
     int16_t heard[MODEL_HOP];
     uint8_t outbox[OUTBOX_BYTES];

@@ -3,7 +3,7 @@
  * public.
  *
  * A model is a generated def_nn<id>_<name>.c, compiled beside your own sources, and its header. The
- * caller owns all memory: the library has no malloc, no float and no globals.
+ * caller owns all memory: the library allocates none and has no globals.
  *
  * Take the noise out of speech, a hop of 16-bit samples at a time:
  *

@@ -1,6 +1,7 @@
 /*
- * Registers of the Ambiq Apollo4 Plus (AMAP42KK-KBR) and pads of its evaluation board, as far as this port uses them.
- * Section numbers are those of "Register facts" in docs/apollo4.md, which names the public source of each and how far to trust it.
+ * Registers of the Ambiq Apollo4 Plus (AMAP42KK-KBR) and pads of its evaluation board, as far as
+ * this port uses them. Section numbers are those of "Register facts" in docs/apollo4.md, which
+ * names the public source of each and how far to trust it.
  */
 #ifndef APOLLO4P_H
 #define APOLLO4P_H
@@ -17,7 +18,10 @@
 #define UART0_IRQ 15u
 #define PDM0_IRQ 48u
 
-/* 4. Power control. Enable, poll the status, only then touch the block: a block without power answers with a bus fault. */
+/*
+ * 4. Power control. Enable, poll the status, only then touch the block: a block without power
+ * answers with a bus fault.
+ */
 #define PWRCTRL_MCUPERFREQ REG(0x40021000u)
 #define MCUPERFREQ_LP 1u /* 96 MHz */
 #define MCUPERFREQ_HP 2u /* 192 MHz */
@@ -76,8 +80,8 @@
 #define PAD_PDM0_CLK 50u
 #define PAD_PDM0_DATA 51u
 #define PAD_PDM0_WORD 0x400u
-#define PAD_LED0 90u /* D4 */
-#define PAD_LED1 30u /* D3 */
+#define PAD_LED0 90u        /* D4 */
+#define PAD_LED1 30u        /* D3 */
 #define PAD_LED_WORD 0x203u /* open drain, lit when low */
 #define PAD_BUTTON0 18u
 #define PAD_BUTTON_WORD 0xE053u /* pulled up; its interrupt is the falling edge */
@@ -147,14 +151,16 @@
 
 /* 11. Cache of the MRAM, and the line buffers between processor and RAM (DAXI) */
 #define CPU_CACHECFG REG(0x48000000u)
-#define CACHECFG_64K 0x001007E0u /* one way of 4096 lines, instructions and data, clocks gated; not yet enabled */
+/* One way of 4096 lines, instructions and data, clocks gated; not yet enabled. */
+#define CACHECFG_64K 0x001007E0u
 #define CACHECFG_ID (3u << 8)
 #define CACHECFG_ENABLE 1u
 #define CPU_CACHECTRL REG(0x48000008u)
 #define CACHECTRL_INVALIDATE 1u
 #define CACHECTRL_READY (1u << 2)
 #define CPU_DAXICFG REG(0x48000050u)
-#define DAXICFG_32_BUFFERS 0x00020F03u /* flush at level 1, aging on, all buffers, aging counter 2 */
+/* Flush at level 1, aging on, all buffers, aging counter 2. */
+#define DAXICFG_32_BUFFERS 0x00020F03u
 #define CPU_DAXICTRL REG(0x48000054u)
 #define DAXICTRL_FLUSH 1u
 #define DAXICTRL_INVALIDATE (1u << 1)

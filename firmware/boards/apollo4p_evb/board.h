@@ -10,7 +10,10 @@
 /* An interrupt has brought something that the app may want: ends port_wait(). */
 extern volatile bool event;
 
-/* Poll until the register shows this value under the mask; false when it does not within some milliseconds. */
+/*
+ * Poll until the register shows this value under the mask; false when it does not within some
+ * milliseconds.
+ */
 bool answers(const volatile uint32_t *from, uint32_t mask, uint32_t value);
 
 /* Time in sixths of a microsecond. It goes on in sleep, and whatever the processor's clock. */
@@ -33,7 +36,10 @@ static inline void interrupts_restore(uint32_t before)
     __asm volatile("msr primask, %0" ::"r"(before) : "memory");
 }
 
-/* Write out and forget what lies in the buffers between processor and RAM, so that both see what DMA and processor have written. */
+/*
+ * Write out and forget what lies in the buffers between processor and RAM, so that both see what
+ * DMA and processor have written.
+ */
 void ram_synchronise(void);
 
 #define UART_RING_BYTES 4096u

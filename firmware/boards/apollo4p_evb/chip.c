@@ -1,4 +1,7 @@
-/* What every block of the chip needs: polls with an end, time, pads, and RAM that DMA and processor see alike. */
+/*
+ * What every block of the chip needs: polls with an end, time, pads, and RAM that DMA and processor
+ * see alike.
+ */
 #include "apollo4p.h"
 #include "board.h"
 
@@ -19,7 +22,10 @@ bool answers(const volatile uint32_t *from, uint32_t mask, uint32_t value)
 
 uint32_t ticks(void)
 {
-    /* The timer has a clock of its own, and a read in mid-change may be wrong: take one that agrees with the one before. */
+    /*
+     * The timer has a clock of its own, and a read in mid-change may be wrong: take one that agrees
+     * with the one before.
+     */
     uint32_t before = STIMER_STTMR;
     uint32_t now = STIMER_STTMR;
     for (uint32_t tries = 0; now - before > 10u * TICKS_PER_US && tries < 8u; tries++) {
@@ -33,7 +39,8 @@ void wait_us(uint32_t microseconds)
 {
     /* A poll takes more than ten cycles: the bound is for a timer that stands still. */
     const uint32_t begin = ticks();
-    for (uint32_t polls = 0; polls < 40u * microseconds && ticks() - begin <= TICKS_PER_US * microseconds; polls++) {
+    for (uint32_t polls = 0;
+         polls < 40u * microseconds && ticks() - begin <= TICKS_PER_US * microseconds; polls++) {
     }
 }
 

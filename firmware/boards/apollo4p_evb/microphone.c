@@ -1,6 +1,7 @@
 /*
- * Digital microphone on PDM0: DMA fills one buffer after the other, the interrupt only names the next. 16 kHz exactly come from the
- * 24 MHz tap by dividers that the registers allow but nobody is known to have used, so every start times the first buffers.
+ * Digital microphone on PDM0: DMA fills one buffer after the other, the interrupt only names the
+ * next. 16 kHz exactly come from the 24 MHz tap by dividers that the registers allow but nobody is
+ * known to have used, so every start times the first buffers.
  */
 #include "apollo4p.h"
 #include "board.h"
@@ -10,22 +11,24 @@
 #define BUFFER_SAMPLES 160u
 #define BUFFER_BYTES (4u * BUFFER_SAMPLES)
 #define BUFFER_TICKS (STIMER_HZ / 100u)
-#define FIFO_SAMPLES 32u /* probably: its count has six bits */
+#define FIFO_SAMPLES 32u  /* probably: its count has six bits */
 #define DMA_THRESHOLD 20u /* words; has to divide the buffer, and may be 4, 8, 12 ... 28 */
 
 /* 24 MHz / 3 / 5 / (2 x 50) = 16 kHz */
 #define CORECFG1_LEFT_DIV3 (1u << 0 | 2u << 2)
 #define CORECFG0_DIV5_SINC50_0DB (3u << 5 | 4u << 10 | 50u << 14 | 8u << 21 | 8u << 26)
 
-#define INTERRUPTS_USED (PDM_INT_OVERFLOW | PDM_INT_UNDERFLOW | PDM_INT_DMA_COMPLETE | PDM_INT_DMA_ERROR)
+#define INTERRUPTS_USED \
+    (PDM_INT_OVERFLOW | PDM_INT_UNDERFLOW | PDM_INT_DMA_COMPLETE | PDM_INT_DMA_ERROR)
 
-static volatile uint32_t buffers[BUFFERS][BUFFER_SAMPLES] __attribute__((section(".ssram"), aligned(16)));
+static volatile uint32_t buffers[BUFFERS][BUFFER_SAMPLES]
+    __attribute__((section(".ssram"), aligned(16)));
 static bool memory_on;
 static bool running;
 static volatile uint32_t filled; /* buffers since the start; number filled is with the DMA */
 static volatile uint32_t filled_at;
 static volatile uint32_t lost;
-static uint32_t taken; /* buffers read to their end */
+static uint32_t taken;  /* buffers read to their end */
 static uint32_t offset; /* samples read of the next */
 
 bool microphone_init(void)
@@ -164,7 +167,8 @@ size_t port_microphone_read(int16_t *samples, size_t count)
     if (there) {
         ram_synchronise();
         for (size_t i = 0; i < count; i++) {
-            samples[i] = (int16_t)(uint16_t)(buffers[taken % BUFFERS][offset] >> 8); /* 24 bits a word */
+            /* 24 bits a word. */
+            samples[i] = (int16_t)(uint16_t)(buffers[taken % BUFFERS][offset] >> 8);
             if (++offset == BUFFER_SAMPLES) {
                 offset = 0;
                 taken++;

@@ -1,14 +1,15 @@
 /*
- * 192 MHz. The processor then needs the SIMO buck converter, and the boot loader leaves it on linear regulators. The order of steps is
- * that of two public drivers; for this very chip nobody is known to have run it, so it is a build option, every step is checked, and
- * a step that fails leaves the processor at 96 MHz, which it never stopped using.
+ * 192 MHz. The processor then needs the SIMO buck converter, and the boot loader leaves it on
+ * linear regulators. The order of steps is that of two public drivers; for this very chip nobody is
+ * known to have run it, so it is a build option, every step is checked, and a step that fails
+ * leaves the processor at 96 MHz, which it never stopped using.
  */
 #include "apollo4p.h"
 #include "board.h"
 
 #define TRYING 0x48504F4Eu
 #define BUCK_US 1000u
-#define OLDEST_TRIM 3u /* parts before need trims that are not known well enough */
+#define OLDEST_TRIM 3u    /* parts before need trims that are not known well enough */
 #define NEWEST_TRIM 0xFFu /* beyond, the word is no revision */
 #define LOW_VOLTAGE_TRIM 6u
 
@@ -34,7 +35,10 @@ static bool buck_start(uint32_t trim)
     }
     PWRCTRL_VRCTRL |= VRCTRL_SIMOBUCKEN;
     MCUCTRL_SIMOBUCK15 |= SIMOBUCK15_TRIMLATCHOVER;
-    /* The converter forced on, then both linear regulators in parallel; each group's override comes last. */
+    /*
+     * The converter forced on, then both linear regulators in parallel; each group's override comes
+     * last.
+     */
     MCUCTRL_VRCTRL |= 1u << 17;
     MCUCTRL_VRCTRL |= 1u << 18;
     MCUCTRL_VRCTRL |= 1u << 19;
@@ -99,7 +103,8 @@ const char *performance_raise(void)
     }
     MCUCTRL_SCRATCH1 = 0;
     const uint32_t cycles = cycles_a_ms();
-    if (cycles < HIGH_PERFORMANCE_HZ / 1000u / 20u * 19u || cycles > HIGH_PERFORMANCE_HZ / 1000u / 20u * 21u) {
+    if (cycles < HIGH_PERFORMANCE_HZ / 1000u / 20u * 19u ||
+        cycles > HIGH_PERFORMANCE_HZ / 1000u / 20u * 21u) {
         (void)request(MCUPERFREQ_LP);
         return "192 measured as another rate";
     }

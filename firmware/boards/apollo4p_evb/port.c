@@ -1,4 +1,6 @@
-/* Ambiq's Apollo4 Plus evaluation board: start-up of the chip, what it is, lights, button, sleep. */
+/*
+ * Ambiq's Apollo4 Plus evaluation board: start-up of the chip, what it is, lights, button, sleep.
+ */
 #include "port.h"
 
 #include <string.h>
@@ -83,13 +85,15 @@ static void pads_init(void)
     }
     pad(PAD_BUTTON0, PAD_BUTTON_WORD);
     GPIO_INTCLR(PAD_BUTTON0) = PAD_BIT(PAD_BUTTON0);
-    GPIO_INTEN(PAD_BUTTON0) |= PAD_BIT(PAD_BUTTON0); /* its flag is polled, so the NVIC does not hear of it */
+    /* Its flag is polled, so the NVIC does not hear of it. */
+    GPIO_INTEN(PAD_BUTTON0) |= PAD_BIT(PAD_BUTTON0);
 }
 
 static void name_cause(uint32_t status)
 {
     static const char *const names[] = {
-        "external pin", "power on", "brown-out", "software", "power-on initialisation", "debugger", "watchdog",
+        "external pin", "power on", "brown-out", "software", "power-on initialisation",
+        "debugger",     "watchdog",
     };
     for (uint32_t i = 0; i < sizeof names / sizeof *names; i++) {
         if (status >> i & 1u) {
@@ -106,7 +110,8 @@ static void name_cause(uint32_t status)
 static void name_chip(void)
 {
     const uint32_t revision = MCUCTRL_CHIPREV;
-    const char name[] = {(char)('A' - 1 + (char)(revision >> 4 & 15u)), (char)('0' + (char)(revision & 15u)), '\0'};
+    const char name[] = {(char)('A' - 1 + (char)(revision >> 4 & 15u)),
+                         (char)('0' + (char)(revision & 15u)), '\0'};
     append(board, "apollo4p_evb, chip ");
     append_hex(board, MCUCTRL_CHIPPN);
     append(board, " rev ");
@@ -134,7 +139,9 @@ const port_facts *port_init(void)
     pads_init();
     const bool remembers = microphone_init();
     facts.microphone_hz = timed && remembers ? 16000u : 0;
-    const char *stays = !HIGH_PERFORMANCE ? NULL : timed ? performance_raise() : "192 needs the timer";
+    const char *stays = !HIGH_PERFORMANCE ? NULL
+                        : timed           ? performance_raise()
+                                          : "192 needs the timer";
     const bool fast = MCUPERFREQ_STATUS(PWRCTRL_MCUPERFREQ) == MCUPERFREQ_HP;
     facts.count_hz = fast ? HIGH_PERFORMANCE_HZ : LOW_POWER_HZ;
     append(board, fast ? ", 192 MHz" : ", 96 MHz");

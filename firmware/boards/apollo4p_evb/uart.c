@@ -1,4 +1,7 @@
-/* The link's line: UART0, which the debugger makes a serial port of. Interrupts fill one ring and empty the other. */
+/*
+ * The link's line: UART0, which the debugger makes a serial port of. Interrupts fill one ring and
+ * empty the other.
+ */
 #include "apollo4p.h"
 #include "board.h"
 #include "port.h"
@@ -40,7 +43,10 @@ void uart_init(void)
     uart_on = true;
 }
 
-/* With interrupts masked, or from the interrupt. The FIFO has to be filled to the brim: its interrupt is the way down to half. */
+/*
+ * With interrupts masked, or from the interrupt. The FIFO has to be filled to the brim: its
+ * interrupt is the way down to half.
+ */
 static void transmit(void)
 {
     while (sending.in != sending.out && !(UART0_FR & FR_TX_FULL)) {
@@ -108,7 +114,9 @@ void uart_flush(void)
         return;
     }
     uint32_t left = sending.in - sending.out + 1u;
-    for (uint32_t polls = 0; polls < POLLS_A_BYTE && (left || (UART0_FR & (FR_BUSY | FR_TX_EMPTY)) != FR_TX_EMPTY); polls++) {
+    for (uint32_t polls = 0;
+         polls < POLLS_A_BYTE && (left || (UART0_FR & (FR_BUSY | FR_TX_EMPTY)) != FR_TX_EMPTY);
+         polls++) {
         transmit();
         if (sending.in - sending.out != left) {
             left = sending.in - sending.out;

@@ -8,7 +8,7 @@ __attribute__((section(".vectors"), used)) const handler vectors[16u + INTERRUPT
     reset,
     [2 ... 15 + UART0_IRQ] = fault,
     [16 + UART0_IRQ] = uart_interrupt,
-    [17 + UART0_IRQ ... 15 + PDM0_IRQ] = fault,
+    [17 + UART0_IRQ... 15 + PDM0_IRQ] = fault,
     [16 + PDM0_IRQ] = microphone_interrupt,
-    [17 + PDM0_IRQ ... 15 + INTERRUPTS] = fault,
+    [17 + PDM0_IRQ... 15 + INTERRUPTS] = fault,
 };

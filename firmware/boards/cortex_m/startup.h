@@ -6,7 +6,10 @@
 
 typedef void (*handler)(void);
 
-/* Given by the board, in section .vectors: stack_top, reset, then `fault` wherever it has no handler of its own. */
+/*
+ * Given by the board, in section .vectors: stack_top, reset, then `fault` wherever it has no
+ * handler of its own.
+ */
 extern const handler vectors[];
 
 void reset(void);

@@ -1,7 +1,8 @@
 /*
- * A microphone for an emulated board: 16-bit samples at 16 kHz from the file that QEMU's semihosting argument microphone=PATH names, and
- * silence after its end. It keeps the time of the emulated clock, but hears at half speed: under -icount shift=6 the processor executes
- * 15.6 million instructions a second, which is less than a frame of a larger network needs.
+ * A microphone for an emulated board: 16-bit samples at 16 kHz from the file that QEMU's
+ * semihosting argument microphone=PATH names, and silence after its end. It keeps the time of the
+ * emulated clock, but hears at half speed: under -icount shift=6 the processor executes 15.6
+ * million instructions a second, which is less than a frame of a larger network needs.
  */
 #include "microphone.h"
 
@@ -12,12 +13,15 @@
 #include "semihosting.h"
 
 #define RATE 16000u
-#define KEPT 320u  /* two hops of 10 ms */
-#define BLOCK 32u  /* samples come in, and are lost, so many at a time */
+#define KEPT 320u /* two hops of 10 ms */
+#define BLOCK 32u /* samples come in, and are lost, so many at a time */
 #define SAMPLE_NS 125000u
 #define BLOCK_TICKS (BLOCK * SAMPLE_NS / TICK_NS)
 
-/* SysTick, and the register that clears its pending interrupt (Armv7-M reference manual, B3.3 and B3.2.4). */
+/*
+ * SysTick, and the register that clears its pending interrupt (Armv7-M reference manual, B3.3 and
+ * B3.2.4).
+ */
 #define SYST_CSR REG(0xE000E010u)
 #define SYST_RVR REG(0xE000E014u)
 #define SYST_CVR REG(0xE000E018u)
@@ -116,7 +120,10 @@ void microphone_awake(void)
 {
     SYST_CSR = 0;
     ICSR = PENDSTCLR;
-    /* Asleep, the emulator keeps its host's time, and may wake late: not this program's fault, so that the microphone waits. */
+    /*
+     * Asleep, the emulator keeps its host's time, and may wake late: not this program's fault, so
+     * that the microphone waits.
+     */
     if (running && (int32_t)(ticks() - due) > 0) {
         due = ticks();
     }

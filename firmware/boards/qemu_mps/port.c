@@ -1,6 +1,7 @@
 /*
- * Arm's MPS2 and MPS3 boards as QEMU emulates them under -icount shift=6; board.h has what they differ in. The UART is CMSDK's: section
- * 4.3 of the Cortex-M System Design Kit's reference manual (Arm DDI 0479).
+ * Arm's MPS2 and MPS3 boards as QEMU emulates them under -icount shift=6; board.h has what they
+ * differ in. The UART is CMSDK's: section 4.3 of the Cortex-M System Design Kit's reference manual
+ * (Arm DDI 0479).
  */
 #include "port.h"
 
@@ -21,7 +22,9 @@
 #define CTRL_RX_INTERRUPT 8u
 #define INT_RX 2u
 
-/* The word of an interrupt in the NVIC's set-enable and clear-pending registers, and its bit there. */
+/*
+ * The word of an interrupt in the NVIC's set-enable and clear-pending registers, and its bit there.
+ */
 #define NVIC_ENABLE(irq) REG(0xE000E100u + (irq) / 32u * 4u)
 #define NVIC_UNPEND(irq) REG(0xE000E280u + (irq) / 32u * 4u)
 #define NVIC_BIT(irq) (1u << (irq) % 32u)
@@ -119,8 +122,8 @@ bool port_button(void)
 void port_exit(int status)
 {
     /*
-     * A socket that closes on unread input throws away what it has not sent yet: read for about a tenth of a second what still
-     * comes in, so that the last words arrive.
+     * A socket that closes on unread input throws away what it has not sent yet: read for about a
+     * tenth of a second what still comes in, so that the last words arrive.
      */
     for (uint32_t polls = 0; polls < EXIT_POLLS; polls++) {
         if (UART_STATE & STATE_RX_FULL) {

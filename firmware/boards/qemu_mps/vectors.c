@@ -1,6 +1,11 @@
-/* Interrupts stay masked: the port polls, and an interrupt only ends its sleep. So every entry is a fault. */
+/*
+ * Interrupts stay masked: the port polls, and an interrupt only ends its sleep. So every entry is a
+ * fault.
+ */
 #include "startup.h"
 
 __attribute__((section(".vectors"), used)) const handler vectors[16 + 64] = {
-    (handler)stack_top, reset, [2 ... 16 + 63] = fault,
+    (handler)stack_top,
+    reset,
+    [2 ... 16 + 63] = fault,
 };
