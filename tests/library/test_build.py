@@ -1,7 +1,7 @@
 """The library and generated tables under every compiler and sanitizer that we promise."""
 
-import shutil
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
