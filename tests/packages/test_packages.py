@@ -14,7 +14,7 @@ import soundfile
 from board_doubles import models_of
 from nnsp.device.boards import open_board
 from nnsp.device.link import Link
-from nnsp.integer.clib import TableEnhancer
+from nnsp.integer.c_streams import TableEnhancer
 from nnsp.places import ROOT
 
 LIBRARY = ROOT / "nnsp_lib"

@@ -57,7 +57,7 @@ def open_engine(trained: "Trained", engine: str, task: str) -> Score:
 
         stream: Any = IntegerClassifier(model)
     else:
-        from nnsp.integer.clib import CClassifier
+        from nnsp.integer.c_streams import CClassifier
 
         stream = CClassifier(model)
 

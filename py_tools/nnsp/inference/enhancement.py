@@ -57,7 +57,7 @@ def open_engine(trained: "Trained", engine: str, quantized: bool = False) -> Enh
 
         stream: Any = IntegerEnhancer(model)
     else:
-        from nnsp.integer.clib import CEnhancer
+        from nnsp.integer.c_streams import CEnhancer
 
         stream = CEnhancer(model)
 
