@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import signal
 
 from nnsp.files import written
 
@@ -29,7 +28,7 @@ def spectrogram_db(x: NDArray[np.float32], hop: int = HOP) -> NDArray[np.float64
     -------
     float64[WINDOW // 2 + 1, frames]
     """
-    window = signal.windows.hann(WINDOW, sym=False)
+    window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(WINDOW) / WINDOW)
     padded = np.pad(x.astype(np.float64), (WINDOW // 2, WINDOW // 2))
     frames = np.lib.stride_tricks.sliding_window_view(padded, WINDOW)[::hop] * window
     amplitude = np.abs(np.fft.rfft(frames, axis=1)).T * 2 / window.sum()
