@@ -7,10 +7,9 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from tqdm import tqdm
-
 from nnsp.errors import UserError
 from nnsp.inference import enhancement
+from nnsp.progress import progress, write
 from nnsp.signal import audio, metrics, plots
 from nnsp.signal.frontend import FEAT_TYPES
 
@@ -84,7 +83,7 @@ def main() -> None:
     print(f"{trained.arch.name}, epoch {trained.epoch}, engine {args.engine}")
     scores: dict[str, list[metrics.Scores]] = {"noisy": [], "enhanced": []}
     failed, heard, passed, worked = 0, 0, 0.0, 0.0
-    for path, result in tqdm(results.items(), unit="file", disable=not many):
+    for path, result in progress(results.items(), unit="file", disable=not many):
         try:
             began = time.monotonic(), time.process_time()
             noisy = audio.read(path)
@@ -106,7 +105,7 @@ def main() -> None:
             if not many:
                 raise UserError(reason) from None
             failed += 1
-            tqdm.write(f"left out: {reason}", file=sys.stderr)
+            write(f"left out: {reason}", file=sys.stderr)
     if scores["enhanced"]:
         rows = [(name, metrics.Scores.mean(values)) for name, values in scores.items()]
         print(metrics.table(f"mean of {len(scores['enhanced'])}" if many else root.stem, rows))

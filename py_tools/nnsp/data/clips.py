@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from nnsp.data import synthesis
 from nnsp.errors import UserError
+from nnsp.progress import progress
 from nnsp.signal import audio
 
 SPLITS = ("train", "validation", "test")
@@ -153,7 +153,7 @@ def read(
     kept, samples, rates = [], [], Counter[int]()
     left_out: dict[str, list[str]] = defaultdict(list)
     padded = 0
-    for recording in tqdm(recordings, desc="reading", unit="clip", leave=False):
+    for recording in progress(recordings, desc="reading", unit="clip", leave=False):
         try:
             x, file_rate, _ = audio.load(recording.path, rate)
         except UserError as error:

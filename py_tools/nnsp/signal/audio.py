@@ -201,7 +201,8 @@ def write_wav(path: Path | str, x: NDArray[np.float32] | NDArray[np.int16], rate
     ----------
     x : int16[samples], or float[samples] in [-1, 1) which is rounded and saturated
     """
-    write_blocks(path, [x if x.dtype == np.int16 else to_int16(np.asarray(x, np.float32))], rate)
+    samples = np.asarray(x, np.int16) if x.dtype == np.int16 else to_int16(np.asarray(x, np.float32))
+    write_blocks(path, [samples], rate)
 
 
 def write_blocks(path: Path | str, blocks: Iterable[NDArray[np.int16]], rate: int = RATE) -> None:

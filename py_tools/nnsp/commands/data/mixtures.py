@@ -10,12 +10,11 @@ from collections import defaultdict
 from dataclasses import replace
 from pathlib import Path
 
-from tqdm import tqdm
-
 from nnsp.data import corpus, download, mixing, synthesis
 from nnsp.data.mixing_settings import SETTINGS_FILE, MixingSettings
 from nnsp.data.source import prefetch
 from nnsp.errors import UserError
+from nnsp.progress import progress
 from nnsp.signal import audio
 
 ON_INTERRUPT = "stopped; the same command goes on with a download, and makes unfinished lists anew"
@@ -82,7 +81,7 @@ def measure(list_path: str) -> None:
     mixer.batch(0, 0, MEASURED_ROWS, ROW_SECONDS)  # rooms and curves are made once
     started, used = time.monotonic(), time.process_time()
     made = prefetch(mixer, 1, range(batches), MEASURED_ROWS, ROW_SECONDS, threads)
-    for _ in tqdm(made, total=batches, unit="batch", leave=False):
+    for _ in progress(made, total=batches, unit="batch", leave=False):
         pass
     took, used = time.monotonic() - started, time.process_time() - used
     print(

@@ -5,10 +5,9 @@ import os
 from itertools import chain
 from pathlib import Path
 
-from tqdm import tqdm
-
 from nnsp.errors import UserError
 from nnsp.inference.enhancement import ENGINES
+from nnsp.progress import progress
 
 
 def parse() -> argparse.Namespace:
@@ -83,7 +82,7 @@ def main() -> None:
         keywords.spoken(sounds, said, labels[1:], snrs_db, args.words, args.seed),
         keywords.unspoken(sounds, args.hours, args.seed, args.lowpass),
     )
-    for stream in tqdm(streams, desc="scores", unit="minute", leave=False):
+    for stream in progress(streams, desc="scores", unit="minute", leave=False):
         spotter.hear(stream)
     points = keywords.curve(spotter, sorted({*keywords.THRESHOLDS, detector.threshold}))
     keywords.write_csv(args.out.with_suffix(".csv"), points)
