@@ -1,6 +1,7 @@
 """Where files lie: in a checkout, in an installed wheel, and in the user's own folders."""
 
 import os
+import re
 import sys
 import tempfile
 from functools import cache
@@ -24,8 +25,8 @@ DEMO = ROOT / "demo"
 LIBRARY = ROOT / "libnnsp.so"
 """The compiled library, which a wheel alone has; SCons builds that of a checkout."""
 
-ENHANCER = NN_ARCH / "def_se_bands.txt"
-"""Network of the shipped enhancer."""
+ENHANCER = "def_se_bands.txt"
+"""Text in `NN_ARCH` of the shipped enhancer."""
 
 
 def network(path: Path | str) -> Path:
@@ -52,6 +53,27 @@ def table(model: str, folder: Path = TABLES) -> Path:
         what = "no" if not found else "more than one"
         raise UserError(f"there is {what} {folder}/def_nn<id>_{model}.c; c_code_table_converter.py makes it")
     return found[0]
+
+
+def table_of(name: str) -> Path:
+    """Find the shipped table of that name, or take it for the path of a generated C file if it ends in .c."""
+    return Path(name) if name.endswith(".c") else table(name)
+
+
+def network_of(name: str) -> Path:
+    """Find the text of the network that a table was made from, by the table's header.
+
+    Raises
+    ------
+    UserError
+        There is no such table, or its network's text is not in `NN_ARCH`.
+    """
+    source = table_of(name)
+    found = re.search(r'_ARCH "(\w+)"', source.with_suffix(".h").read_text())
+    text = NN_ARCH / f"def_{found[1] if found else name}.txt"
+    if not text.is_file():
+        raise UserError(f"{source}: the text of its network is not in {NN_ARCH}; name it with `nn_arch`")
+    return text
 
 
 @cache

@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from nnsp.data import synthesis
 from nnsp.errors import UserError
 from nnsp.progress import progress
 from nnsp.signal import audio
@@ -200,6 +199,8 @@ def read(
 
 def with_voices(clips: Clips, count: int) -> Clips:
     """The clips, and behind them each label by so many voices of espeak-ng, which every split trains on."""
+    from nnsp.data import synthesis
+
     recordings, samples = list(clips.recordings), list(clips.samples)
     for name, label, x in synthesis.spoken(clips.labels, count):
         loud = np.flatnonzero(np.abs(x) > SILENT * np.abs(x).max())

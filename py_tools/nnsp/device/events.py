@@ -416,8 +416,10 @@ def _write(output: Path, hello: Hello, course: Course) -> list[str]:
     for number, hop in course.heard:
         heard[number] = hop
     sound = heard.reshape(-1).astype(np.float32) / np.float32(FULL)
-    plots.scores(output / "events.png", sound, curves(hello, course.decisions))
-    names = ["events.csv", "scores.csv", "events.png"]
+    names = ["events.csv", "scores.csv"]
+    if plots.possible():
+        plots.scores(output / "events.png", sound, curves(hello, course.decisions))
+        names.append("events.png")
     if course.out and hello.enhancer:
         enhanced = np.zeros((len(heard), hello.hop), np.int16)
         for number, hop in course.out.items():

@@ -128,7 +128,8 @@ def run(order: Order) -> None:
     enhanced = streamed.audio[hello.delay : hello.delay + len(noisy)].astype(np.float32) / np.float32(32768)
     audio.write_wav(order.output / "enhanced_speech.wav", enhanced, hello.rate)
     sounds = {"noisy": noisy, "enhanced": enhanced} | ({} if clean is None else {"clean": clean})
-    plots.spectrograms(order.output / "spectrogram.png", sounds)
+    if drawn := plots.possible():
+        plots.spectrograms(order.output / "spectrogram.png", sounds)
     rows = list(report_rows(hello, streamed))
     report: dict[str, Any] = {"hello": asdict(hello), "stats": asdict(streamed.stats)}
     report["work"] = streamed.work.tolist()
@@ -150,7 +151,7 @@ def run(order: Order) -> None:
         print("\n" + metrics.table("", list(scores.items())) + "\n")
         report["scores"] = {title: asdict(score) for title, score in scores.items()}
     write_json(order.output / "report.json", report)
-    print(f"written: {order.output}/enhanced_speech.wav, spectrogram.png, report.json")
+    print(f"written: {order.output}/enhanced_speech.wav, {'spectrogram.png, ' * drawn}report.json")
     if differing:
         raise UserError(
             f"{order.board}: {differing} samples differ from what the C library makes of the same input "

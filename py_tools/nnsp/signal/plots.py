@@ -1,6 +1,8 @@
 """Pictures of sound."""
 
+import sys
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +15,16 @@ WINDOW = 512
 HOP = 128
 RANGE_DB = 80.0
 THUMBNAIL_COLUMNS = 600
+
+
+def possible() -> bool:
+    """Say whether pictures can be drawn, and on stderr why not."""
+    if find_spec("matplotlib"):
+        return True
+    print(
+        "no picture is drawn: matplotlib is not installed (pip install 'nnsp-mcu[evaluate]')", file=sys.stderr
+    )
+    return False
 
 
 def spectrogram_db(x: NDArray[np.float32], hop: int = HOP) -> NDArray[np.float64]:

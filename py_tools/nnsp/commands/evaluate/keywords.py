@@ -1,21 +1,18 @@
 """Measure keyword spotting: misses of unseen speakers in noise, over false alarms in hours without keywords."""
 
 import argparse
-import os
 from itertools import chain
 from pathlib import Path
 
+from nnsp.commands import flags
 from nnsp.errors import UserError
-from nnsp.inference.enhancement import ENGINES
-from nnsp.progress import progress
+from nnsp.inference import ENGINES
 
 
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     add = parser.add_argument
-    add("--nn_arch", default="nn_arch/def_kws.txt", metavar="TXT", help="the network (default %(default)s)")
-    add("--epoch_loaded", default="latest", metavar="latest|N", help="epoch to load (default %(default)s)")
-    add("--models_dir", metavar="DIR", help="where models lie (default models_trained, else models_shipped)")
+    flags.add_network(parser, "def_kws.txt")
     add("--engine", choices=ENGINES, default="c", help="what scores (default %(default)s)")
     add(
         "--test_list",
@@ -52,12 +49,12 @@ def main() -> None:
         raise UserError("--hours must be more than 0, and --words 1 or more")
     if args.lowpass is not None and not 1000 <= args.lowpass <= 8000:
         raise UserError(f"--lowpass={args.lowpass:g} must lie from 1000 to 8000")
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     from nnsp.data import corpus
     from nnsp.evaluation import keywords
     from nnsp.inference import detection
     from nnsp.inference.trained import load_trained
     from nnsp.integer.detector import DetectorTable
+    from nnsp.progress import progress
 
     try:
         snrs_db = [keywords.CLEAN if text == "clean" else float(text) for text in args.snr.split(",")]
