@@ -16,8 +16,8 @@ FLAGS = {"batch_size": "batchsize", "epochs": "num_epoch"}
 SETTING = re.compile(r"`(\w+)(?:=([^`]*))?`")
 
 EXTRAS = {
-    "evaluate": ("matplotlib", "onnxruntime", "pesq", "PIL", "pystoi", "scipy", "sounddevice"),
-    "train": ("h5py", "jax", "keras", "librosa", "optuna", "sklearn", "tensorboard", "tensorflow"),
+    "evaluate": ("matplotlib", "onnxruntime", "pesq", "PIL", "pystoi", "sounddevice"),
+    "train": ("h5py", "jax", "keras", "librosa", "optuna", "scipy", "sklearn", "tensorboard", "tensorflow"),
 }
 """Extra of the distribution -> packages that the base install does not have."""
 

@@ -17,6 +17,7 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
+from nnsp import places
 from nnsp.errors import UserError
 from nnsp.evaluation import ENGINES, FORMS
 from nnsp.evaluation.pairs import Pair
@@ -106,7 +107,7 @@ def opened(
 
         folder = Path(network)
         if not folder.is_dir():
-            return load_trained(network, epoch, models_dir)
+            return load_trained(places.network(network), epoch, models_dir)
         text = folder / "arch.txt"
         if not text.is_file():
             raise UserError(

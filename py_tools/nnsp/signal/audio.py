@@ -231,7 +231,7 @@ def record(seconds: float, rate: int = RATE) -> NDArray[np.float32]:
     """
     try:
         import sounddevice
-    except (ImportError, OSError):
+    except OSError:
         raise UserError(
             "recording needs PortAudio, which is not there: install it (Debian: apt install libportaudio2), "
             "or give a file with `test_wavefile`"

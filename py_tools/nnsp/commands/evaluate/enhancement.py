@@ -97,7 +97,9 @@ def main() -> None:
         dnsmos.session(args.dnsmos)
     chosen = clips(args)
     folders = report.sound_folders(args.report, names) if args.report else None
-    with systems.opened(choices, args.nn_arch, args.epoch_loaded, args.models_dir, args.timeout) as ready:
+    with systems.opened(
+        choices, str(args.nn_arch), args.epoch_loaded, args.models_dir, args.timeout
+    ) as ready:
         results = enhancement.evaluate(chosen, ready, args.dnsmos, folders, args.processes)
     rows = enhancement.summary(results, reference)
     summary = args.csv.with_name(f"{args.csv.stem}_summary{args.csv.suffix}")
