@@ -49,7 +49,7 @@ from nnsp.device.link import (
 from nnsp.device.samples import Packing
 from nnsp.errors import UserError
 from nnsp.integer import tables
-from nnsp.integer.clib import TableEnhancer
+from nnsp.integer.c_streams import TableEnhancer
 from nnsp.network.arch import Layer
 from nnsp.places import ROOT
 from nnsp.signal.frontend import FrontEnd

@@ -11,8 +11,8 @@ import pytest
 from networks import build_model, classifier, random_weights, signals
 from nnsp.errors import UserError
 from nnsp.integer import clib, frontend, quantization, tables
+from nnsp.integer.c_streams import CClassifier, CDetector, CEnhancer, TableClassifier
 from nnsp.integer.classifier import IntegerClassifier
-from nnsp.integer.clib import CClassifier, CDetector, CEnhancer, TableClassifier
 from nnsp.integer.detector import DetectorTable, IntegerDetector
 from nnsp.integer.model import IntegerModel
 from nnsp.network import sizes

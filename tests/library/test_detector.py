@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from nnsp.errors import UserError
 from nnsp.integer import clib
-from nnsp.integer.clib import CDetector
+from nnsp.integer.c_streams import CDetector
 from nnsp.integer.detector import DetectorTable, IntegerDetector
 
 STATE = DetectorTable("state", smoothing=0, hold=2, threshold=16384)

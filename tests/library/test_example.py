@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from nnsp.data import synthesis
-from nnsp.integer.clib import CDetector, TableClassifier, TableEnhancer
+from nnsp.integer.c_streams import CDetector, TableClassifier, TableEnhancer
 from nnsp.places import ROOT
 from nnsp.signal import audio
 

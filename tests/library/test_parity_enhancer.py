@@ -11,7 +11,7 @@ from networks import build_model, random_weights, signals
 from nnsp import arithmetic
 from nnsp.errors import UserError
 from nnsp.integer import calibration, clib, frontend, quantization, tables
-from nnsp.integer.clib import CEnhancer, TableEnhancer
+from nnsp.integer.c_streams import CEnhancer, TableEnhancer
 from nnsp.integer.enhancer import IntegerEnhancer
 from nnsp.integer.model import IntegerModel
 from nnsp.network import sizes

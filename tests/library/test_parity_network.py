@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from networks import frames, integer_networks, random_weights
 from nnsp.errors import UserError
 from nnsp.integer import calibration, clib, quantization
-from nnsp.integer.clib import CNetwork
+from nnsp.integer.c_streams import CNetwork
 from nnsp.integer.quantization import IntegerNetwork
 from nnsp.integer.reference import ReferenceNetwork
 from nnsp.network import sizes

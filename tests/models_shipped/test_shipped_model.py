@@ -10,7 +10,7 @@ import pytest
 from nnsp.inference import conversion, detection
 from nnsp.inference.trained import Trained, load_trained
 from nnsp.integer import calibration, frontend, tables
-from nnsp.integer.clib import CEnhancer, TableEnhancer
+from nnsp.integer.c_streams import CEnhancer, TableEnhancer
 from nnsp.integer.enhancer import IntegerEnhancer
 from nnsp.integer.model import IntegerModel
 from nnsp.integer.reference import ReferenceNetwork

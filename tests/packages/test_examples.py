@@ -14,7 +14,7 @@ import soundfile
 
 from builds import configure, cross, run
 from nnsp.inference.enhancement import aligned
-from nnsp.integer.clib import TableEnhancer
+from nnsp.integer.c_streams import TableEnhancer
 from nnsp.places import ROOT
 from zephyr_stand_in import kconfig, package
 

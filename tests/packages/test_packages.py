@@ -13,7 +13,7 @@ from board_doubles import models_of
 from builds import configure, cross, project, run
 from nnsp.device.boards import open_board
 from nnsp.device.link import Link
-from nnsp.integer.clib import TableEnhancer
+from nnsp.integer.c_streams import TableEnhancer
 from nnsp.places import ROOT
 from zephyr_stand_in import FUNCTIONS, kconfig, module
 

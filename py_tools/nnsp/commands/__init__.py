@@ -1,34 +1,92 @@
 """The commands: each is a module with `main`, and a row of `COMMANDS`."""
 
+import difflib
+import re
+import sys
 from importlib import import_module
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
+from nnsp import places
 from nnsp.commands.run import run
 
+
+class Command(NamedTuple):
+    """Module in this package, and what it does in one line."""
+
+    module: str
+    about: str
+
+
 COMMANDS = {
-    "train_se": "train.enhancement",
-    "train_vad": "train.voice",
-    "train_kws": "train.keywords",
-    "train_rec": "train.recognition",
-    "evaluate_se": "evaluate.enhancement",
-    "evaluate_vad": "evaluate.voice",
-    "evaluate_kws": "evaluate.keywords",
-    "data_se": "data.mixtures",
-    "data_kws": "data.keywords",
-    "stream_se": "stream.enhancement",
-    "stream_events": "stream.events",
-    "test_se": "enhance",
-    "examine_se": "examine",
-    "compare_rec": "compare",
-    "predict_rec": "recognise",
-    "c_code_table_converter": "convert",
-    "make_lookup": "lookup",
-    "sweep_se": "sweep",
+    "enhance": Command("enhance", "take the noise out of recordings"),
+    "detect": Command("detect", "say when somebody speaks, and which keywords"),
+    "stream": Command(
+        "stream.enhancement", "stream a recording or a microphone through a board (also stream_se)"
+    ),
+    "stream_events": Command(
+        "stream.events", "stream through a board's classifiers, and show what they hear"
+    ),
+    "data_se": Command("data.mixtures", "make the lists of speech and noise that training mixes from"),
+    "data_kws": Command("data.keywords", "make the lists of keywords"),
+    "train_se": Command("train.enhancement", "train speech enhancement"),
+    "train_vad": Command("train.voice", "train voice activity detection"),
+    "train_kws": Command("train.keywords", "train keyword spotting"),
+    "train_rec": Command("train.recognition", "train recognition of clips"),
+    "sweep_se": Command("sweep", "search networks and settings of speech enhancement"),
+    "compare_rec": Command("compare", "train recognisers over seeds and compare them"),
+    "test_se": Command("enhance", "enhance recordings or the microphone; the same as enhance"),
+    "predict_rec": Command("recognise", "say what clips are"),
+    "evaluate_se": Command("evaluate.enhancement", "score enhancers on pairs of noisy and clean recordings"),
+    "evaluate_vad": Command("evaluate.voice", "measure voice activity detection"),
+    "evaluate_kws": Command("evaluate.keywords", "measure keyword spotting"),
+    "examine_se": Command("examine", "see what an enhancer makes of silence, noise and clean speech"),
+    "c_code_table_converter": Command("convert", "convert a trained network to C tables"),
+    "stream_se": Command("stream.enhancement", "the same as stream"),
+    "make_lookup": Command("lookup", "write the C library's lookup tables"),
 }
-"""Command -> its module in this package."""
 
 
 def main(name: str) -> NoReturn:
     """Run a command with the arguments in `sys.argv`, and exit with its status."""
-    module = import_module(f"nnsp.commands.{COMMANDS[name]}")
+    module = import_module(f"nnsp.commands.{COMMANDS[name].module}")
     run(module.main, getattr(module, "ON_INTERRUPT", "stopped"))
+
+
+def cli() -> NoReturn:
+    """Run the console command: nnsp COMMAND ..."""
+    name, *arguments = sys.argv[1:] or ["help"]
+    if name in ("help", "-h", "--help") and not arguments:
+        print(listing())
+        sys.exit(0)
+    if name == "--version":
+        print(f"nnsp {version()}")
+        sys.exit(0)
+    about = name == "help"
+    name = arguments[0] if about else name
+    if name not in COMMANDS:
+        print(f"nnsp: there is no command '{name}'{_nearest(name)}", file=sys.stderr)
+        sys.exit(2)
+    if about:
+        print(f"{name}: {COMMANDS[name].about}; nnsp {name} --help has its arguments")
+        sys.exit(0)
+    sys.argv = [f"nnsp {name}", *arguments]
+    main(name)
+
+
+def listing() -> str:
+    """Return what `nnsp` alone prints."""
+    width = max(map(len, COMMANDS))
+    rows = [f"  {name:{width}}  {command.about}" for name, command in COMMANDS.items()]
+    return "\n".join(["usage: nnsp COMMAND [ARGUMENTS]; --help after a command has its arguments", "", *rows])
+
+
+def version() -> str:
+    """Return the library's version, which is this package's too."""
+    found = re.search(r'NNSP_VERSION_STRING "(.+)"', (places.HEADERS / "nnsp.h").read_text())
+    assert found
+    return found[1]
+
+
+def _nearest(name: str) -> str:
+    near = difflib.get_close_matches(name, COMMANDS, 1, 0.5)
+    return f"; did you mean {near[0]}?" if near else "; nnsp alone lists them"

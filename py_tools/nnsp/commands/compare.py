@@ -4,7 +4,6 @@ The same command goes on where it was stopped.
 """
 
 import argparse
-import os
 import time
 from collections.abc import Iterator
 from contextlib import redirect_stdout
@@ -12,27 +11,22 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
+from nnsp import places
 from nnsp.commands import flags
-from nnsp.data import clips
-from nnsp.data.augmentation import Augmentation
 from nnsp.errors import UserError
-from nnsp.evaluation import recognition
-from nnsp.evaluation.recognition import BASELINE, Result
-from nnsp.inference.recognition import clip_samples
-from nnsp.inference.trained import load_trained
 from nnsp.network import arch as arch_text
 from nnsp.network.arch import Arch
 from nnsp.signal.clip_features import COUNTS
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from nnsp.data.clips import Clips
+    from nnsp.evaluation.recognition import Result
     from nnsp.tasks.recognition import Recognition
 
-Parts = dict[str, NDArray[np.int64]]
-
+Parts = dict[str, "NDArray[np.int64]"]
 
 ON_INTERRUPT = "stopped; finished runs and epochs are kept, the same command goes on"
 
@@ -53,7 +47,11 @@ def parse() -> argparse.Namespace:
     )
     add("--split", choices=("class", "speaker", "given"), default="class", help="as of train_rec.py")
     add("--leave_out", choices=("speaker",), help="test on each speaker in turn, who is not trained on")
-    add("--baseline", action="store_true", help=f"{BASELINE} on mean and deviation of MFCC beside them")
+    add(
+        "--baseline",
+        action="store_true",
+        help="logistic regression on mean and deviation of MFCC beside them",
+    )
     add("--num_epoch", type=int, default=30, help="epochs in floating point (default %(default)s)")
     add(
         "--quantized_epochs",
@@ -75,9 +73,10 @@ class Entrant:
         kinds = ("mel", "mfcc", *COUNTS)
         if features and features not in kinds:
             raise UserError(f"--nn_arch={text}: unknown features '{features}'; known are {', '.join(kinds)}")
-        self.arch: Arch = arch_text.load(path)
+        self.arch: Arch = arch_text.load(places.network(path))
         arch_text.check_clips(self.arch)
 
+        from nnsp.inference.recognition import clip_samples
         from nnsp.tasks import recognition
 
         host = features if features in COUNTS else ""
@@ -97,6 +96,8 @@ class Entrant:
 
 def splits(sounds: "Clips", args: argparse.Namespace) -> Iterator[tuple[str, int, Parts]]:
     """Fold, seed and clips of each run."""
+    from nnsp.data import clips
+
     for seed in range(args.seeds):
         if args.leave_out:
             for speaker, parts in clips.leave_out(sounds.recordings, seed):
@@ -109,6 +110,7 @@ def train(entrant: Entrant, parts: Parts, seed: int, folder: Path, args: argpars
     """Train, or go on; the seconds it took in all."""
     import keras
 
+    from nnsp.data.augmentation import Augmentation
     from nnsp.tasks import recognition
     from nnsp.training.folder import ModelFolder
     from nnsp.training.settings import Settings
@@ -145,9 +147,13 @@ def train(entrant: Entrant, parts: Parts, seed: int, folder: Path, args: argpars
     return sum(float(row["seconds"]) for row in models.history(last))
 
 
-def examine(entrant: Entrant, parts: Parts, fold: str, seed: int, folder: Path, seconds: float) -> Result:
+def examine(entrant: Entrant, parts: Parts, fold: str, seed: int, folder: Path, seconds: float) -> "Result":
     """Scores of a trained network: in floating point on all parts, in C and NumPy integers on test."""
+    from nnsp.data import clips
+    from nnsp.evaluation import recognition
+    from nnsp.evaluation.recognition import Result
     from nnsp.inference.recognition import Recogniser
+    from nnsp.inference.trained import load_trained
     from nnsp.network import sizes
 
     trained = load_trained(entrant.arch, "latest", folder)
@@ -185,11 +191,14 @@ def examine(entrant: Entrant, parts: Parts, fold: str, seed: int, folder: Path, 
     )
 
 
-def baseline(sounds: "Clips", statistics: NDArray[Any], parts: Parts, fold: str, seed: int) -> Result:
+def baseline(sounds: "Clips", statistics: "NDArray[Any]", parts: Parts, fold: str, seed: int) -> "Result":
     """Logistic regression on the statistics of each clip."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
+
+    from nnsp.evaluation import recognition
+    from nnsp.evaluation.recognition import BASELINE, Result
 
     started = time.monotonic()
     model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=5000))
@@ -217,7 +226,6 @@ def baseline(sounds: "Clips", statistics: NDArray[Any], parts: Parts, fold: str,
 
 def main() -> None:
     args = parse()
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     for name in ("seeds", "num_epoch", "batchsize"):
         if getattr(args, name) < 1:
             raise UserError(f"--{name}={getattr(args, name)} must be 1 or more")
@@ -226,6 +234,9 @@ def main() -> None:
         raise UserError(
             f"--nn_arch={' '.join(args.nn_arch)}: two networks have one name; copy a text under another"
         )
+    from nnsp.evaluation import recognition
+    from nnsp.evaluation.recognition import Result
+
     output = Path(args.output)
     results = []
     entrants = [Entrant(text, args) for text in args.nn_arch]

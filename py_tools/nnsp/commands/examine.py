@@ -1,26 +1,24 @@
 """Examine a network: silence in, noise alone, clean speech, and the first second of speech from a cold start."""
 
 import argparse
-import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import numpy as np
-
-from nnsp.data import corpus
+from nnsp import places
+from nnsp.commands import flags
 from nnsp.errors import UserError
-from nnsp.evaluation import examination
-from nnsp.evaluation.enhancement import text, write_csv, write_table
-from nnsp.evaluation.intervals import estimate
-from nnsp.inference import enhancement
+from nnsp.inference import ENGINES
+
+if TYPE_CHECKING:
+    from nnsp.data.corpus import Corpus
+    from nnsp.inference.enhancement import Enhance
 
 
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     add = parser.add_argument
-    add("--nn_arch", required=True, metavar="TXT", help="text of the network")
-    add("--epoch_loaded", default="latest", metavar="latest|N", help="epoch to load (default %(default)s)")
-    add("--models_dir", metavar="DIR", help="where models lie (default models_trained, else models_shipped)")
-    add("--engine", choices=enhancement.ENGINES, default="c", help="what computes (default %(default)s)")
+    flags.add_network(parser, places.ENHANCER)
+    add("--engine", choices=ENGINES, default="c", help="what computes (default %(default)s)")
     add(
         "--test_list",
         default="build/datasets/test.csv",
@@ -43,7 +41,10 @@ def parse() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def silence(enhance: enhancement.Enhance, out: Path) -> None:
+def silence(enhance: "Enhance", out: Path) -> None:
+    from nnsp.evaluation import examination
+    from nnsp.evaluation.enhancement import write_table
+
     peaks = examination.silence(enhance)
     write_table(out / "silence.csv", ["in", "peak_out"], [[name, str(peak)] for name, peak in peaks.items()])
     print(f"silence: {examination.SECONDS} s in, peak out in steps of 16 bits")
@@ -51,7 +52,12 @@ def silence(enhance: enhancement.Enhance, out: Path) -> None:
         print(f"  {name:30} {peak:6d}")
 
 
-def noise(enhance: enhancement.Enhance, sounds: corpus.Corpus, level_db: float, out: Path) -> None:
+def noise(enhance: "Enhance", sounds: "Corpus", level_db: float, out: Path) -> None:
+    import numpy as np
+
+    from nnsp.evaluation import examination
+    from nnsp.evaluation.enhancement import write_table
+
     found = examination.noise(enhance, sounds, level_db)
     rows = [[one.label, one.clip, f"{one.attenuation_db:.2f}"] for one in found]
     write_table(out / "noise.csv", ["class", "clip", "attenuation_db"], rows)
@@ -63,7 +69,13 @@ def noise(enhance: enhancement.Enhance, sounds: corpus.Corpus, level_db: float, 
         print(f"  {label:30} {len(values):6d} {middle}")
 
 
-def clean(enhance: enhancement.Enhance, folder: Path, out: Path, processes: int | None) -> None:
+def clean(enhance: "Enhance", folder: Path, out: Path, processes: int | None) -> None:
+    import numpy as np
+
+    from nnsp.evaluation import examination
+    from nnsp.evaluation.enhancement import text, write_csv
+    from nnsp.evaluation.intervals import estimate
+
     results = examination.clean(enhance, folder, processes)
     write_csv(out / "clean.csv", results)
     print(f"clean speech: scores after enhancing, of {len(results)} clips")
@@ -73,9 +85,10 @@ def clean(enhance: enhancement.Enhance, folder: Path, out: Path, processes: int 
         print(f"  {name:30} {text(name, value)}, least {np.nanmin(values):.2f}")
 
 
-def first_seconds(
-    enhance: enhancement.Enhance, sounds: corpus.Corpus, args: argparse.Namespace, name: str
-) -> None:
+def first_seconds(enhance: "Enhance", sounds: "Corpus", args: argparse.Namespace, name: str) -> None:
+    from nnsp.evaluation import examination
+    from nnsp.evaluation.enhancement import text, write_table
+
     begun = examination.first_seconds(enhance, sounds, args.snr, args.clips, args.seed)
     rows = [
         [b.clip, history, str(second + 1), f"{b.gain_db[row, second]:.3f}"]
@@ -96,13 +109,15 @@ def first_seconds(
 
 def main() -> None:
     args = parse()
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     if args.clips < 1 or (args.processes is not None and args.processes < 1):
         raise UserError("--clips and --processes must be 1 or more")
     if not -90 <= args.noise_level <= 0:
         raise UserError(f"--noise_level={args.noise_level:g}: expected -90 to 0 dBFS")
+    from nnsp.data import corpus
+
     sounds = corpus.load(args.test_list)
 
+    from nnsp.inference import enhancement
     from nnsp.inference.trained import load_trained
 
     trained = load_trained(args.nn_arch, args.epoch_loaded, args.models_dir)

@@ -1,10 +1,17 @@
 """Write nnsp_lib/src/kernels/lookup.c, the tables behind tanh, sigmoid, log2 and softmax."""
 
-from nnsp.integer import tables
-from nnsp.places import ROOT
+import argparse
+
+from nnsp import places
+from nnsp.errors import UserError
 
 
 def main() -> None:
     """Write the file in its place."""
-    folder = ROOT / "nnsp_lib" / "src" / "kernels"
+    argparse.ArgumentParser(description=__doc__).parse_args()
+    if not places.CHECKOUT:
+        raise UserError("the library's sources are in a checkout of the repository alone; call this there")
+    from nnsp.integer import tables
+
+    folder = places.ROOT / "nnsp_lib" / "src" / "kernels"
     tables.write(folder, {"lookup.c": tables.lookup_source()})

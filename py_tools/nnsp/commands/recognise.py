@@ -1,13 +1,12 @@
 """Say what clips are: predict_rec.py --nn_arch=TXT clip.wav ..."""
 
 import argparse
-import os
 import sys
 from pathlib import Path
 
+from nnsp.commands import flags
 from nnsp.errors import UserError
-from nnsp.inference import recognition
-from nnsp.signal import audio
+from nnsp.inference import ENGINES
 
 SHOWN = 3  # classes of a clip
 
@@ -16,20 +15,20 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     add = parser.add_argument
     add("clips", nargs="+", type=Path, metavar="CLIP", help="sound files, or folders of them")
-    add("--nn_arch", required=True, metavar="TXT", help="text of the network")
-    add("--epoch_loaded", default="latest", metavar="latest|N", help="epoch to load (default %(default)s)")
-    add("--models_dir", metavar="DIR", help="where models lie (default models_trained, else models_shipped)")
-    add("--engine", choices=recognition.ENGINES, default="float", help="what computes (default %(default)s)")
+    flags.add_network(parser)
+    add("--engine", choices=ENGINES, default="float", help="what computes (default %(default)s)")
     return parser.parse_args()
 
 
 def main() -> None:
     args = parse()
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    from nnsp.signal import audio
+
     paths = [path for clip in args.clips for path in (audio.files(clip) if clip.is_dir() else [clip])]
     if len(paths) == 1:
         audio.load(paths[0])  # what cannot be read is said before the network is made ready
 
+    from nnsp.inference import recognition
     from nnsp.inference.trained import load_trained
 
     trained = load_trained(args.nn_arch, args.epoch_loaded, args.models_dir)

@@ -1,4 +1,4 @@
-"""How every command line tool starts and ends."""
+"""How every command starts and ends."""
 
 import re
 import shlex
@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
+from nnsp.commands.quiet import silence_tensorflow
 from nnsp.errors import UserError
 
 FLAGS = {"batch_size": "batchsize", "epochs": "num_epoch"}
@@ -14,9 +15,15 @@ FLAGS = {"batch_size": "batchsize", "epochs": "num_epoch"}
 
 SETTING = re.compile(r"`(\w+)(?:=([^`]*))?`")
 
+EXTRAS = {
+    "evaluate": ("matplotlib", "onnxruntime", "pesq", "PIL", "pystoi", "sounddevice"),
+    "train": ("h5py", "jax", "keras", "librosa", "optuna", "scipy", "sklearn", "tensorboard", "tensorflow"),
+}
+"""Extra of the distribution -> packages that the base install does not have."""
+
 
 def run(main: Callable[[], None], on_interrupt: str = "stopped") -> NoReturn:
-    """Call a tool's ``main`` and exit with its status.
+    """Call a command's ``main`` and exit with its status.
 
     Parameters
     ----------
@@ -27,19 +34,35 @@ def run(main: Callable[[], None], on_interrupt: str = "stopped") -> NoReturn:
 
     Notes
     -----
-    Exit status: 0 done, 1 a `UserError` (one sentence on stderr), 130 Ctrl-C. Anything else is our
-    own mistake, and keeps its traceback.
+    Exit status: 0 done, 1 a `UserError` or a missing extra (one sentence on stderr), 130 Ctrl-C. Anything else
+    is our own mistake, and keeps its traceback.
     """
     tool = Path(sys.argv[0]).stem
+    silence_tensorflow()
     try:
         main()
     except UserError as error:
         print(f"{tool}: {with_flags(str(error))}", file=sys.stderr)
         sys.exit(1)
+    except ModuleNotFoundError as error:
+        extra = extra_of(error.name or "")
+        if not extra:
+            raise
+        print(
+            f"{tool}: this needs {error.name}, which is not installed: pip install 'nnsp-mcu[{extra}]'",
+            file=sys.stderr,
+        )
+        sys.exit(1)
     except KeyboardInterrupt:
         print(f"\n{tool}: {on_interrupt}", file=sys.stderr)
         sys.exit(130)
     sys.exit(0)
+
+
+def extra_of(name: str) -> str:
+    """Return the extra that a missing module comes with, or nothing."""
+    package = name.partition(".")[0]
+    return next((extra for extra, packages in EXTRAS.items() if package in packages), "")
 
 
 def with_flags(sentence: str) -> str:

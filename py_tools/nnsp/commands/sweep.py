@@ -1,10 +1,10 @@
 """Search networks and settings: sweep_se.py --sweep=sweep.toml --nn_arch=def_wide.txt, by one or many workers."""
 
 import argparse
-import os
 import sys
 from pathlib import Path
 
+from nnsp import places
 from nnsp.errors import UserError
 
 ON_INTERRUPT = "stopped; the trial is queued again, and the same command goes on"
@@ -19,7 +19,13 @@ def parse() -> argparse.Namespace:
         metavar="TOML",
         help="what is searched; docs/training.md says how it is written",
     )
-    add("--nn_arch", required=True, metavar="TXT", help="text of the network, with {names} of the search")
+    add(
+        "--nn_arch",
+        required=True,
+        type=places.network,
+        metavar="TXT",
+        help="text of the network, with {names} of the search",
+    )
     add("--train_list", required=True, metavar="CSV", help="list made by data_se.py")
     add("--test_list", required=True, metavar="CSV", help="list of unseen speakers and noise, which judges")
     add("--trials", type=int, default=20, help="to be trained by all workers together (default %(default)s)")
@@ -37,7 +43,6 @@ def main() -> None:
     args = parse()
     if args.trials < 1:
         raise UserError(f"--trials={args.trials} must be 1 or more")
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     from nnsp.data.mixing import Mixer
     from nnsp.search import sweep
     from nnsp.training import losses, steps

@@ -9,10 +9,9 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
-from nnsp.data import synthesis
 from nnsp.errors import UserError
+from nnsp.progress import progress
 from nnsp.signal import audio
 
 SPLITS = ("train", "validation", "test")
@@ -153,7 +152,7 @@ def read(
     kept, samples, rates = [], [], Counter[int]()
     left_out: dict[str, list[str]] = defaultdict(list)
     padded = 0
-    for recording in tqdm(recordings, desc="reading", unit="clip", leave=False):
+    for recording in progress(recordings, desc="reading", unit="clip", leave=False):
         try:
             x, file_rate, _ = audio.load(recording.path, rate)
         except UserError as error:
@@ -200,6 +199,8 @@ def read(
 
 def with_voices(clips: Clips, count: int) -> Clips:
     """Append each label spoken by `count` voices of espeak-ng; every split trains on these."""
+    from nnsp.data import synthesis
+
     recordings, samples = list(clips.recordings), list(clips.samples)
     for name, label, x in synthesis.spoken(clips.labels, count):
         loud = np.flatnonzero(np.abs(x) > SILENT * np.abs(x).max())

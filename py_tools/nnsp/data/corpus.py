@@ -18,11 +18,11 @@ from typing import Any
 import numpy as np
 import soundfile
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from nnsp.data import rooms
 from nnsp.errors import UserError
 from nnsp.processes import workers
+from nnsp.progress import progress
 from nnsp.signal import audio, levels
 
 # Folder names that tell one published part of a set from another, not one speaker from another.
@@ -257,7 +257,7 @@ def write_list(
     offset = 0
     with unfinished.open("wb") as file, workers(processes) as pool:
         results = pool.map(_decode, clips, chunksize=8)
-        for result in tqdm(results, total=len(clips), desc=f"decoding {path.stem}", unit="file"):
+        for result in progress(results, total=len(clips), desc=f"decoding {path.stem}", unit="file"):
             if isinstance(result, Rejected):
                 rejected.append(result)
                 continue

@@ -18,9 +18,8 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 from urllib.parse import urlsplit
 
-from tqdm import tqdm
-
 from nnsp.errors import UserError
+from nnsp.progress import progress
 
 BLOCK = 1 << 20
 TIMEOUT = 30.0  # s without a byte
@@ -86,8 +85,12 @@ SETS = {
 }
 
 
+DEFAULT = ("librispeech_100", "musan", "rirs_noises")
+"""A corpus to train on: about 19 GB, which may be used commercially."""
+
+
 def chosen(text: str) -> list[str]:
-    """Parse a comma-separated list of names; ``all`` or ``1`` is every set, ``0`` or nothing is none.
+    """Parse a comma-separated list of names; ``all`` is every set, ``1`` is `DEFAULT`, ``0`` or nothing is none.
 
     Raises
     ------
@@ -97,7 +100,7 @@ def chosen(text: str) -> list[str]:
     if text in ("", "0"):
         return []
     if text in ("all", "1"):
-        return list(SETS)
+        return list(SETS if text == "all" else DEFAULT)
     names = [name.strip() for name in text.split(",")]
     for name in names:
         if name not in SETS:
@@ -113,7 +116,7 @@ def _digest(path: Path, algorithm: str) -> str:
     digest = hashlib.new(algorithm)
     with (
         path.open("rb") as file,
-        tqdm(
+        progress(
             total=path.stat().st_size, desc=f"checking {path.name}", unit="B", unit_scale=True, leave=False
         ) as bar,
     ):
@@ -181,7 +184,7 @@ def _receive(url: str, part: Path, resumable: bool) -> None:
             )
         with (
             part.open("ab" if resumed else "wb") as file,
-            tqdm(total=total, initial=start, desc=part.stem, unit="B", unit_scale=True) as bar,
+            progress(total=total, initial=start, desc=part.stem, unit="B", unit_scale=True) as bar,
         ):
             while block := _read(response):
                 file.write(block)
@@ -304,7 +307,7 @@ def unpack(archive: Path, folder: Path) -> None:
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir(parents=True)
     try:
-        with tqdm(
+        with progress(
             total=100, desc=f"unpacking {archive.name}", unit="%", bar_format="{l_bar}{bar}|{elapsed}"
         ) as bar:
             for name, content, done in _members(archive):

@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from scipy import signal
-from tqdm import tqdm
 
 from nnsp.data import corpus
 from nnsp.data.mixing import scale_noise
 from nnsp.errors import UserError
+from nnsp.progress import progress
 from nnsp.signal import audio, levels
 
 RATE = audio.RATE
@@ -132,7 +132,7 @@ def spoken(labels: Sequence[str], count: int) -> Iterator[tuple[str, str, NDArra
     """
     if count < 0:
         raise UserError(f"`voices={count}` must be 0 or more")
-    for voice in tqdm(voices(count), desc="voices", unit="voice", leave=False):
+    for voice in progress(voices(count), desc="voices", unit="voice", leave=False):
         name = "espeak_" + "_".join(map(str, voice)).replace("+", "_")
         for label in labels:
             yield name, label, speak(label, voice)
@@ -250,7 +250,7 @@ def make_corpus(
     shutil.rmtree(unfinished, ignore_errors=True)
     speakers, texts = VOICES[:voices], SENTENCES[:sentences]
     total = len(speakers) * len(texts) + len(NOISES) * NOISES_PER_CLASS
-    with tqdm(total=total, desc="making speech and noise", unit="file") as bar:
+    with progress(total=total, desc="making speech and noise", unit="file") as bar:
         for voice in speakers:
             for number, sentence in enumerate(texts):
                 speech = speak(sentence, voice)

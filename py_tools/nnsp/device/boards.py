@@ -15,7 +15,7 @@ from serial.tools import list_ports
 
 from nnsp.device.link import Port, PortLost
 from nnsp.errors import UserError
-from nnsp.places import ROOT
+from nnsp.places import CHECKOUT, ROOT
 
 MACHINES = {"qemu_m4": "mps2-an386", "qemu_m55": "mps3-an547"}  # SCons target: QEMU's name for the board
 START_SECONDS = 10.0
@@ -187,6 +187,10 @@ def build_image(board: str, model: str) -> Path:
     UserError
         There is no such model, no cross compiler, or the sources do not compile; the words are SCons'.
     """
+    if not CHECKOUT:
+        raise UserError(
+            f"{board}: firmware is built from its sources; call this in a checkout, or give an `image`"
+        )
     command = [sys.executable, "-m", "SCons", "-Q", "-s", f"--directory={ROOT}"]
     done = subprocess.run([*command, f"target={board}", f"model={model}"], capture_output=True, text=True)
     if done.returncode:

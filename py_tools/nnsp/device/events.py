@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from nnsp.device import live, samples, streaming
 from nnsp.device.boards import MACHINES, build_image, open_board
@@ -30,6 +29,7 @@ from nnsp.device.reference import Expected, Reference, find_table, had
 from nnsp.device.samples import Packing
 from nnsp.errors import UserError
 from nnsp.files import written
+from nnsp.progress import progress, write
 from nnsp.signal import audio, plots
 
 GATINGS = ("on", "off", "both")
@@ -288,7 +288,7 @@ def _play(
     courses = []
     for gated in _gated(order.gating, hello):
         title = order.board if gated else f"{order.board}, without gating"
-        with tqdm(total=len(sound) // hello.hop, unit="hop", desc=title) as bar:
+        with progress(total=len(sound) // hello.hop, unit="hop", desc=title) as bar:
             settings = Settings(gating=gated)
             streamed = link.stream(hello, sound, bar.update, settings, scores=True, on_decision=show)
         courses.append((gated, _streamed(hello, sound, streamed)))
@@ -302,7 +302,7 @@ def _record(
     gain = samples.gain_of(order.gain, "gain")
     wanted = None if order.seconds is None else max(1, round(order.seconds * hello.rate / hello.hop))
     gated = order.gating != "off"
-    with live.until_interrupted() as stop, tqdm(total=wanted, unit="hop", desc=order.board) as bar:
+    with live.until_interrupted() as stop, progress(total=wanted, unit="hop", desc=order.board) as bar:
 
         def more(hop: LiveHop) -> bool:
             bar.update(hop.hop + 1 - bar.n)
@@ -356,7 +356,7 @@ def run(order: Order) -> None:
         )
 
         def show(decision: Decision) -> None:
-            tqdm.write(line_of(hello, decision))
+            write(line_of(hello, decision))
 
         courses = (_record if order.wav is None else _play)(order, link, hello, show)
         if order.board in MACHINES and courses[0][1].ended is None:
@@ -416,8 +416,10 @@ def _write(output: Path, hello: Hello, course: Course) -> list[str]:
     for number, hop in course.heard:
         heard[number] = hop
     sound = heard.reshape(-1).astype(np.float32) / np.float32(FULL)
-    plots.scores(output / "events.png", sound, curves(hello, course.decisions))
-    names = ["events.csv", "scores.csv", "events.png"]
+    names = ["events.csv", "scores.csv"]
+    if plots.possible():
+        plots.scores(output / "events.png", sound, curves(hello, course.decisions))
+        names.append("events.png")
     if course.out and hello.enhancer:
         enhanced = np.zeros((len(heard), hello.hop), np.int16)
         for number, hop in course.out.items():

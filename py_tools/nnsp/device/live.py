@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from nnsp.device import samples
 from nnsp.device.boards import MACHINES, build_image, open_board
@@ -21,6 +20,7 @@ from nnsp.device.reference import enhancer_of, find_table
 from nnsp.device.samples import Packing
 from nnsp.device.streaming import check_enhancer, memory_rows, output_folder, write_json
 from nnsp.errors import UserError
+from nnsp.progress import progress
 from nnsp.signal import audio
 from nnsp.signal.levels import to_db
 
@@ -207,7 +207,7 @@ def run(order: Order) -> None:
         check_enhancer(order.board, hello, order.model)
         reference = enhancer_of(table, hello) if table else None
         wanted = None if order.seconds is None else max(1, round(order.seconds * hello.rate / hello.hop))
-        with tqdm(total=wanted, unit="hop", desc=order.board) as bar:
+        with progress(total=wanted, unit="hop", desc=order.board) as bar:
 
             def more(hop: LiveHop) -> bool:
                 bar.update(hop.hop + 1 - bar.n)

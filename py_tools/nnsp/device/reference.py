@@ -7,28 +7,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nnsp import places
 from nnsp.device.link import Decision, Edge, Hello, Network
 from nnsp.errors import UserError
-from nnsp.places import ROOT
 
 if TYPE_CHECKING:
-    from nnsp.integer.clib import TableClassifier, TableEnhancer
+    from nnsp.integer.c_streams import TableClassifier, TableEnhancer
 
-MODELS = ROOT / "firmware" / "models"
+MODELS = places.TABLES
 
 
 def find_table(model: str) -> Path:
     """Give the generated C file def_nn<id>_<model>.c; raises UserError where there is not just one."""
-    prefix, suffix = "def_nn", f"_{model}.c"
-    found = [
-        path
-        for path in MODELS.glob(f"{prefix}*{suffix}")
-        if path.name.removeprefix(prefix).removesuffix(suffix).isdigit()
-    ]
-    if len(found) != 1:
-        what = "no" if not found else "more than one"
-        raise UserError(f"there is {what} {MODELS}/def_nn<id>_{model}.c; c_code_table_converter.py makes it")
-    return found[0]
+    return places.table(model, MODELS)
 
 
 def _check(hello: Hello, network: Network, model: Any, table: Path) -> None:
@@ -55,7 +46,7 @@ def enhancer_of(table: Path, hello: Hello) -> "TableEnhancer":
     UserError
         The board's enhancer has other tables.
     """
-    from nnsp.integer.clib import TableEnhancer
+    from nnsp.integer.c_streams import TableEnhancer
 
     enhancer = TableEnhancer(table)
     network = hello.enhancer
@@ -103,7 +94,7 @@ class _Listener:
     """One classifier and its detector, on an analysis of its own."""
 
     def __init__(self, classifier: "TableClassifier") -> None:
-        from nnsp.integer.clib import CDetector
+        from nnsp.integer.c_streams import CDetector
 
         self.classifier = classifier
         self.model = classifier.classifier.model
@@ -167,7 +158,7 @@ class Reference:
     """
 
     def __init__(self, tables: list[Path], hello: Hello, gating: bool) -> None:
-        from nnsp.integer.clib import TableClassifier
+        from nnsp.integer.c_streams import TableClassifier
 
         self.enhancer: TableEnhancer | None = None
         self.listeners: list[_Listener] = []

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from nnsp.device import image as images
 from nnsp.device.boards import MACHINES, build_image, open_board
@@ -16,6 +15,7 @@ from nnsp.device.link import Hello, Link, Settings, Streamed
 from nnsp.device.reference import expected_output, find_table
 from nnsp.errors import UserError
 from nnsp.files import written
+from nnsp.progress import progress
 from nnsp.signal import audio, metrics, plots
 
 
@@ -120,7 +120,7 @@ def run(order: Order) -> None:
         hello = link.hello()
         check_enhancer(order.board, hello, order.model)
         samples = padded(audio.to_int16(noisy), hello)
-        with tqdm(total=len(samples) // hello.hop, unit="hop", desc=order.board) as bar:
+        with progress(total=len(samples) // hello.hop, unit="hop", desc=order.board) as bar:
             # Of an enhancer among other networks this is about the enhancer alone.
             streamed = link.stream(hello, samples, bar.update, Settings(gating=False))
         if order.board in MACHINES:
@@ -128,7 +128,8 @@ def run(order: Order) -> None:
     enhanced = streamed.audio[hello.delay : hello.delay + len(noisy)].astype(np.float32) / np.float32(32768)
     audio.write_wav(order.output / "enhanced_speech.wav", enhanced, hello.rate)
     sounds = {"noisy": noisy, "enhanced": enhanced} | ({} if clean is None else {"clean": clean})
-    plots.spectrograms(order.output / "spectrogram.png", sounds)
+    if drawn := plots.possible():
+        plots.spectrograms(order.output / "spectrogram.png", sounds)
     rows = list(report_rows(hello, streamed))
     report: dict[str, Any] = {"hello": asdict(hello), "stats": asdict(streamed.stats)}
     report["work"] = streamed.work.tolist()
@@ -150,7 +151,7 @@ def run(order: Order) -> None:
         print("\n" + metrics.table("", list(scores.items())) + "\n")
         report["scores"] = {title: asdict(score) for title, score in scores.items()}
     write_json(order.output / "report.json", report)
-    print(f"written: {order.output}/enhanced_speech.wav, spectrogram.png, report.json")
+    print(f"written: {order.output}/enhanced_speech.wav, {'spectrogram.png, ' * drawn}report.json")
     if differing:
         raise UserError(
             f"{order.board}: {differing} samples differ from what the C library makes of the same input "

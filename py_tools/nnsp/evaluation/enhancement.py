@@ -9,13 +9,13 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from nnsp.evaluation.intervals import Estimate, estimate
 from nnsp.evaluation.pairs import Pair, Pairs
 from nnsp.evaluation.systems import System
 from nnsp.files import written
 from nnsp.processes import workers
+from nnsp.progress import progress
 from nnsp.signal import audio, dnsmos, metrics, plots
 
 Samples = NDArray[np.int16]
@@ -93,7 +93,7 @@ def evaluate(
     # Networks run here, one after the other; scores are computed meanwhile in other processes.
     waiting: deque[Future[Result | None]] = deque()
     results = []
-    with workers(processes) as pool, tqdm(total=len(pairs) * len(systems), unit="clip") as bar:
+    with workers(processes) as pool, progress(total=len(pairs) * len(systems), unit="clip") as bar:
 
         def take() -> None:
             result = waiting.popleft().result()

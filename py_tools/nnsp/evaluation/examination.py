@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from nnsp.data.corpus import Corpus
 from nnsp.data.mixing import Mixer
@@ -17,6 +16,7 @@ from nnsp.evaluation.intervals import Estimate, estimate
 from nnsp.evaluation.systems import System
 from nnsp.files import written
 from nnsp.inference.enhancement import Enhance
+from nnsp.progress import progress
 from nnsp.signal import audio, levels, metrics
 
 RATE = audio.RATE
@@ -71,7 +71,7 @@ def noise(enhance: Enhance, sounds: Corpus, level_db: float) -> list[Attenuated]
         dBFS (rms) that each is brought to, or less where it would clip; short ones recur.
     """
     found = []
-    for clip in tqdm(sounds.of("noise"), desc="noise", unit="clip"):
+    for clip in progress(sounds.of("noise"), desc="noise", unit="clip"):
         x = np.resize(audio.from_int16(sounds.audio(clip)), SECONDS * RATE)
         power, peak = levels.mean_power(x), float(np.abs(x).max())
         if not power:
@@ -101,7 +101,7 @@ def first_seconds(enhance: Enhance, sounds: Corpus, snr_db: float, count: int, s
     """
     mixer = Mixer(sounds, seed, pairs.plain(snr_db))
     found: list[Begun] = []
-    with tqdm(total=count, desc="first seconds", unit="clip") as bar:
+    with progress(total=count, desc="first seconds", unit="clip") as bar:
         for row in range(10 * count):
             mixture = mixer.row(0, 0, row, 2 * SECONDS * RATE)
             start = _beginning(mixture.clean)

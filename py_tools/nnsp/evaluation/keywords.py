@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from nnsp.data import filters, mixing
 from nnsp.data.corpus import Corpus
@@ -18,6 +17,7 @@ from nnsp.data.mixing_settings import MixingSettings
 from nnsp.files import written
 from nnsp.inference.detection import Score
 from nnsp.integer.detector import DetectorTable, IntegerDetector
+from nnsp.progress import progress
 from nnsp.signal import audio
 from nnsp.signal.frontend import FrontEnd
 
@@ -210,7 +210,7 @@ class Spotter:
 
 def curve(spotter: Spotter, thresholds: Sequence[float]) -> list[Point]:
     """Return a point per threshold."""
-    return [spotter.at(threshold) for threshold in tqdm(thresholds, desc="thresholds", leave=False)]
+    return [spotter.at(threshold) for threshold in progress(thresholds, desc="thresholds", leave=False)]
 
 
 def _name(snr_db: float) -> str:

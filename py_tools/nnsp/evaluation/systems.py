@@ -17,23 +17,19 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
+from nnsp import places
 from nnsp.errors import UserError
+from nnsp.evaluation import ENGINES, FORMS
 from nnsp.evaluation.pairs import Pair
 from nnsp.inference import enhancement
-from nnsp.inference.trained import load_trained
 from nnsp.signal import audio
 
 if TYPE_CHECKING:
     from nnsp.inference.trained import Trained
 
 Samples = NDArray[np.int16]
-ENGINES = ("float", "quantized", "integer", "c")
 NAMED = re.compile(r"([^:/=,]+)=(.*)", re.DOTALL)
 TAIL = 320  # samples that others' sounds may be longer or shorter than the noisy clip
-FORMS = (
-    "noisy, ENGINE or ENGINE:NETWORK with an engine of " + ", ".join(ENGINES) + ", board:BOARD, "
-    "NAME=dir:FOLDER or NAME=cmd:COMMAND"
-)
 
 
 @dataclass(frozen=True)
@@ -106,11 +102,12 @@ def opened(
 
     @cache
     def load(network: str, epoch: str) -> "Trained":
+        from nnsp.inference.trained import load_trained
         from nnsp.network import arch as arch_text
 
         folder = Path(network)
         if not folder.is_dir():
-            return load_trained(network, epoch, models_dir)
+            return load_trained(places.network(network), epoch, models_dir)
         text = folder / "arch.txt"
         if not text.is_file():
             raise UserError(

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from nnsp.evaluation import pairs
 from nnsp.files import written
 from nnsp.inference.conversion import detector_table
 from nnsp.inference.detection import SCALE, Score
 from nnsp.integer.detector import SMOOTHED_FRAC, IntegerDetector
+from nnsp.progress import progress
 from nnsp.signal import audio, roc
 from nnsp.signal.frontend import FrontEnd
 from nnsp.signal.roc import Curve
@@ -50,7 +50,7 @@ def evaluate(
     decided: dict[str, list[NDArray[np.bool_]]] = {}
     there: dict[str, list[NDArray[np.bool_]]] = {}
     decide = IntegerDetector(detector_table(detector), 1)
-    for pair in tqdm(clips, desc="scores", unit="clip", leave=False):
+    for pair in progress(clips, desc="scores", unit="clip", leave=False):
         whole = pair.noisy.size // fe.hop * fe.hop
         found = score(pair.noisy[:whole])
         clean = audio.from_int16(pair.clean[None, :whole])

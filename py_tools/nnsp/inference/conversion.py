@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from nnsp.errors import UserError
 from nnsp.integer import calibration
 from nnsp.integer.detector import DetectorTable
-from nnsp.places import ROOT
+from nnsp.places import DEMO
 from nnsp.signal import audio
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from nnsp.integer.model import IntegerModel
     from nnsp.training.task import Detector
 
-CALIBRATION = ROOT / "demo" / "noisy.wav"
+CALIBRATION = DEMO / "noisy.wav"
 
 
 def detector_table(detector: "Detector") -> DetectorTable:

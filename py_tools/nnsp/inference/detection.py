@@ -1,6 +1,8 @@
-"""Streams of sound through a trained detector: scores in floating point, in NumPy integers, or in C."""
+"""Streams of sound through a trained detector: scores in floating point, in NumPy integers, or in C; and events."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -8,6 +10,7 @@ from numpy.typing import NDArray
 
 from nnsp import arithmetic
 from nnsp.errors import UserError
+from nnsp.integer.detector import SMOOTHED_FRAC
 
 if TYPE_CHECKING:
     from nnsp.inference.trained import Trained
@@ -57,7 +60,7 @@ def open_engine(trained: "Trained", engine: str, task: str) -> Score:
 
         stream: Any = IntegerClassifier(model)
     else:
-        from nnsp.integer.clib import CClassifier
+        from nnsp.integer.c_streams import CClassifier
 
         stream = CClassifier(model)
 
@@ -66,3 +69,74 @@ def open_engine(trained: "Trained", engine: str, task: str) -> Score:
         return np.asarray(stream.process(samples), np.int16)
 
     return of_integers
+
+
+@dataclass(frozen=True)
+class Event:
+    """What a detector decided: a keyword, or the begin or end of a state, at the end of the hop, in seconds."""
+
+    seconds: float
+    network: str
+    label: str
+    edge: str  # event, begin or end
+    probability: float
+
+
+class TableDetector:
+    """Events of the classifier of a def_nn<id>_<name>.c, in C.
+
+    Parameters
+    ----------
+    source : Path
+        The generated .c file; its header lies beside it.
+    name : str
+        What its events call the network.
+
+    Raises
+    ------
+    UserError
+        There is no such table, or it has no detector.
+    """
+
+    def __init__(self, source: Path, name: str) -> None:
+        from nnsp.integer.c_streams import CDetector, TableClassifier
+
+        self.name = name
+        self._classifier = TableClassifier(source)
+        if self._classifier.detector is None:
+            raise UserError(f"{source}: has no detector, and so no events")
+        self._state = self._classifier.detector.kind == "state"
+        self._detector = CDetector(self._classifier.detector, len(self._classifier.labels))
+        self._rate = int(self._classifier.classifier.model.frontend.rate)
+
+    def events(self, blocks: Iterable[NDArray[np.int16]]) -> Iterator[Event]:
+        """Hear blocks of int16 samples [n] of one recording, from silence; its last samples fill up a hop."""
+        hop, labels = self._classifier.hop, self._classifier.labels
+        self._classifier.reset()
+        self._detector.reset()
+        active, number = False, 0
+        for samples in _hops(blocks, hop):
+            number += 1
+            for scores in self._classifier.process(samples):
+                label = int(self._detector.process(scores[None])[0])
+                edge = "event"
+                if self._state:
+                    changed, active = active != (label == 1), label == 1
+                    label, edge = 0, "begin" if active else "end"
+                    if not changed:
+                        continue
+                elif label == 0:
+                    continue
+                probability = int(self._detector.smoothed[label]) / (SCALE * 2**SMOOTHED_FRAC)
+                yield Event(number * hop / self._rate, self.name, labels[label], edge, probability)
+
+
+def _hops(blocks: Iterable[NDArray[np.int16]], hop: int) -> Iterator[NDArray[np.int16]]:
+    rest = np.zeros(0, np.int16)
+    for block in blocks:
+        rest = np.concatenate([rest, block])
+        for start in range(0, rest.size - hop + 1, hop):
+            yield rest[start : start + hop]
+        rest = rest[rest.size // hop * hop :]
+    if rest.size:
+        yield np.pad(rest, (0, hop - rest.size))

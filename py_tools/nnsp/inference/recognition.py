@@ -69,15 +69,17 @@ class Recogniser:
             model = trained.model
             self._step = steps.compiled(lambda x, state: model.step(x, state, quantized), model)
             return
-        from nnsp.integer import clib
+        from nnsp.integer import c_streams
         from nnsp.integer.classifier import IntegerClassifier
         from nnsp.integer.reference import ReferenceNetwork
 
         numpy_engine = engine == "integer"
         if self.features:
-            self._stream = (ReferenceNetwork if numpy_engine else clib.CNetwork)(_integer_network(trained))
+            self._stream = (ReferenceNetwork if numpy_engine else c_streams.CNetwork)(
+                _integer_network(trained)
+            )
         else:
-            self._stream = (IntegerClassifier if numpy_engine else clib.CClassifier)(
+            self._stream = (IntegerClassifier if numpy_engine else c_streams.CClassifier)(
                 conversion.convert(trained)[0]
             )
 

@@ -11,6 +11,7 @@ from typing import Any
 import cffi
 import numpy as np
 
+from nnsp import places
 from nnsp.arithmetic import Array
 from nnsp.errors import UserError
 from nnsp.integer import detector, tables
@@ -18,9 +19,9 @@ from nnsp.integer.detector import DetectorTable
 from nnsp.integer.frontend import IntegerFrontEnd
 from nnsp.integer.model import IntegerModel
 from nnsp.integer.quantization import IntegerLayer, IntegerNetwork
-from nnsp.places import ROOT
+from nnsp.network import sizes
 
-HEADERS = ("status", "table", "net", "frontend", "enhancer", "classifier", "detector")
+PARTS = ("status", "table", "net", "frontend", "enhancer", "classifier", "detector")
 
 KERNELS = """
 void nnsp_tanh_s16(int16_t *x, unsigned n);
@@ -33,8 +34,9 @@ int32_t nnsp_log2_u64(uint64_t x);
 
 def declarations() -> str:
     """C declarations of the public headers, without what only a preprocessor understands."""
-    text = "\n".join((ROOT / "nnsp_lib/include" / f"nnsp_{name}.h").read_text() for name in HEADERS)
-    text = re.sub(r"/\*.*?\*/|#ifdef __cplusplus\n.*?#endif\n", "", text, flags=re.DOTALL)
+    text = "\n".join((places.HEADERS / f"nnsp_{name}.h").read_text() for name in PARTS)
+    text = re.sub(r"/\*.*?\*/", "", text, flags=re.DOTALL)
+    text = re.sub(r"^#ifdef __cplusplus$.*?^#endif$", "", text, flags=re.DOTALL | re.MULTILINE)
     return re.sub(r"^[ \t]*#(?:.*\\\n)*.*$", "", text, flags=re.MULTILINE)
 
 
@@ -54,28 +56,30 @@ class Library:
 
 @cache
 def library(checked: bool = False) -> Library:
-    """Build the host library where its sources have changed, and load it.
+    """Load the host library: that of the wheel, or in a checkout a build of its sources as they are now.
 
     Parameters
     ----------
     checked : bool
         The build that counts every overflow and saturation in ``lib.nnsp_checked``.
+
+    Raises
+    ------
+    UserError
+        The library does not build, or a wheel is asked for its checked build.
     """
-    build = [
-        sys.executable,
-        "-m",
-        "SCons",
-        "-Q",
-        "-s",
-        f"--directory={ROOT}",
-        "target=host",
-        f"checked={int(checked)}",
-    ]
-    done = subprocess.run(build, capture_output=True, text=True)
+    if not places.CHECKOUT:
+        if checked:
+            raise UserError("the checked build of the C library is built in a checkout; this is a wheel")
+        return Library(places.LIBRARY)
+    build = [sys.executable, "-m", "SCons", "-Q", "-s", f"--directory={places.ROOT}"]
+    done = subprocess.run(
+        [*build, "target=host", f"checked={int(checked)}"], capture_output=True, text=True, check=False
+    )
     if done.returncode:
         raise UserError(f"the C library does not build for the host:\n{done.stdout}{done.stderr}")
     counts = "typedef struct { uint64_t overflows; uint64_t saturations; } nnsp_checked_counts; "
-    path = ROOT / "build" / ("host_checked" if checked else "host") / "libnnsp.so"
+    path = places.builds() / ("host_checked" if checked else "host") / "libnnsp.so"
     return Library(path, counts + "extern nnsp_checked_counts nnsp_checked;" if checked else "")
 
 
@@ -140,7 +144,7 @@ class CTables:
                 "hop": form.hop,
                 "fft_size": form.fft_size,
                 "features": form.feature_count,
-                "bands": tables.band_count(form),
+                "bands": sizes.band_count(form),
                 "feature_kind": tables.FEATURES[form.feat_type],
                 "window_shift": fe.window_shift,
                 "power_shift": fe.power_shift,
@@ -181,277 +185,34 @@ class CTables:
         )
 
 
-class _Stream:
-    """Caller-owned state, 8-byte aligned, that can be saved and restored."""
-
-    def __init__(self, library: Library, size: int) -> None:
-        self.library = library
-        self.state = library.ffi.new("uint64_t[]", -(-size // 8))
-        self.state_bytes = size
-
-    def save(self) -> bytes:
-        """A copy of the stream's whole memory."""
-        return bytes(self.library.ffi.buffer(self.state, self.state_bytes))
-
-    def restore(self, saved: bytes) -> None:
-        """Go on from a saved copy."""
-        self.library.ffi.buffer(self.state, self.state_bytes)[:] = saved
-
-    def _words(self, values: Array) -> Any:
-        return self.library.ffi.from_buffer("int16_t[]", np.ascontiguousarray(values))
-
-
-class CNetwork(_Stream):
-    """nnsp_net on the host; `ReferenceNetwork` in C.
-
-    Parameters
-    ----------
-    network : IntegerNetwork
-    host : Library, optional
-    """
-
-    def __init__(self, network: IntegerNetwork, host: Library | None = None) -> None:
-        host = host or library()
-        self._tables = CTables(host)
-        table = self._tables.network(network)
-        super().__init__(host, host.lib.nnsp_net_state_bytes(table))
-        self.net = host.ffi.new("nnsp_net *")
-        self.units = network.layers[-1].units
-        host.check(host.lib.nnsp_net_init(self.net, table, self.state, self.state_bytes))
-
-    def reset(self) -> None:
-        """Forget the past."""
-        self.library.lib.nnsp_net_reset(self.net)
-
-    def run(self, frames: Array) -> Array:
-        """Frames int16 [time, inputs] -> int16 [outputs, units]."""
-        ffi, lib = self.library.ffi, self.library.lib
-        out = []
-        for frame in np.ascontiguousarray(frames, dtype=np.int16):
-            y = np.empty(self.units, dtype=np.int16)
-            status = lib.nnsp_net_step(
-                self.net, ffi.from_buffer("int16_t[]", frame), ffi.from_buffer("int16_t[]", y)
-            )
-            self.library.check(status)
-            if status == lib.NNSP_OK:
-                out.append(y)
-        return np.array(out, dtype=np.int16).reshape(-1, self.units)
-
-
-class CEnhancer(_Stream):
-    """nnsp_enhancer on the host; `IntegerEnhancer` in C.
-
-    Parameters
-    ----------
-    model : IntegerModel
-    host : Library, optional
-    """
-
-    def __init__(self, model: IntegerModel, host: Library | None = None) -> None:
-        host = host or library()
-        self._tables = CTables(host)
-        self._start(host, self._tables.model(model))
-
-    def _start(self, host: Library, table: Any) -> None:
-        super().__init__(host, host.lib.nnsp_enhancer_state_bytes(table))
-        self.hop = int(table.frontend.hop)
-        self.delay = int(table.frontend.window_size) - self.hop
-        self.enhancer = host.ffi.new("nnsp_enhancer *")
-        host.check(host.lib.nnsp_enhancer_init(self.enhancer, table, self.state, self.state_bytes))
-
-    def reset(self) -> None:
-        """Forget the past."""
-        self.library.lib.nnsp_enhancer_reset(self.enhancer)
-
-    def process(self, samples: Array, active: Array | None = None) -> Array:
-        """Whole hops of int16 samples -> as many, window_size - hop samples late; active: as `IntegerEnhancer`."""
-        if samples.dtype != np.int16 or len(samples) % self.hop:
-            raise ValueError(f"expected int16 samples, a multiple of {self.hop}")
-        heard = np.ones(len(samples) // self.hop, dtype=bool) if active is None else active
-        hops = zip(samples.reshape(-1, self.hop), heard, strict=True)
-        return np.concatenate([self._hop(hop, on) for hop, on in hops] or [samples[:0]])
-
-    def _hop(self, samples: Array, active: bool) -> Array:
-        if active:
-            lib, out = self.library.lib, np.empty(self.hop, dtype=np.int16)
-            self.library.check(
-                lib.nnsp_enhancer_process(self.enhancer, self._words(samples), self._words(out))
-            )
-            return out
-        self.analyse(samples)
-        return self.skip()
-
-    def analyse(self, samples: Array) -> None:
-        """One hop of int16 samples, for the classifiers that listen here; `finish` or `skip` gives it back."""
-        self.library.lib.nnsp_enhancer_analyse(self.enhancer, self._words(samples))
-
-    def finish(self) -> Array:
-        """One hop out, enhanced."""
-        out = np.empty(self.hop, dtype=np.int16)
-        self.library.check(self.library.lib.nnsp_enhancer_finish(self.enhancer, self._words(out)))
-        return out
-
-    def skip(self) -> Array:
-        """One hop out, turned down."""
-        out = np.empty(self.hop, dtype=np.int16)
-        self.library.lib.nnsp_enhancer_skip(self.enhancer, self._words(out))
-        return out
-
-
-class CClassifier(_Stream):
-    """nnsp_classifier on the host; `IntegerClassifier` in C.
-
-    Parameters
-    ----------
-    model : IntegerModel
-    host : Library, optional
-    source : CEnhancer, optional
-        Listen to its spectrum: `listen` between its analyse and its finish or skip, no `process`.
-    """
-
-    def __init__(
-        self, model: IntegerModel, host: Library | None = None, source: CEnhancer | None = None
-    ) -> None:
-        host = host or library()
-        self._tables = CTables(host)
-        self._start(host, self._tables.model(model), source)
-
-    def _start(self, host: Library, table: Any, source: CEnhancer | None) -> None:
-        ffi, lib = host.ffi, host.lib
-        self._source = source
-        self.hop = int(table.frontend.hop)
-        self.classifier = ffi.new("nnsp_classifier *")
-        self.labels = tuple(ffi.string(table.labels[i]).decode() for i in range(table.label_count))
-        if source:
-            super().__init__(host, lib.nnsp_classifier_shared_state_bytes(table))
-            spectrum = ffi.addressof(source.enhancer, "frontend")
-            status = lib.nnsp_classifier_init_shared(
-                self.classifier, table, spectrum, self.state, self.state_bytes
-            )
-        else:
-            super().__init__(host, lib.nnsp_classifier_state_bytes(table))
-            status = lib.nnsp_classifier_init(self.classifier, table, self.state, self.state_bytes)
-        host.check(status)
-
-    def reset(self) -> None:
-        """Forget the past."""
-        self.library.lib.nnsp_classifier_reset(self.classifier)
-
-    def process(self, samples: Array) -> Array:
-        """Whole hops of int16 samples -> scores int16 [outputs, labels], Q15."""
-        if samples.dtype != np.int16 or len(samples) % self.hop:
-            raise ValueError(f"expected int16 samples, a multiple of {self.hop}")
-        lib, none = self.library.lib, np.empty((0, len(self.labels)), dtype=np.int16)
-        hops = [self._words(hop) for hop in samples.reshape(-1, self.hop)]
-        return np.concatenate([none, *(self._scores(lib.nnsp_classifier_process, hop) for hop in hops)])
-
-    def listen(self) -> Array:
-        """Scores int16 [outputs, labels] of the spectrum that is there, one or none."""
-        return self._scores(self.library.lib.nnsp_classifier_listen)
-
-    def _scores(self, function: Any, *samples: Any) -> Array:
-        scores = np.empty((1, len(self.labels)), dtype=np.int16)
-        status = function(self.classifier, *samples, self._words(scores))
-        self.library.check(status)
-        return scores[: int(status == self.library.lib.NNSP_OK)]
-
-
-class CDetector:
-    """nnsp_detector on the host; `IntegerDetector` in C.
-
-    Parameters
-    ----------
-    table : DetectorTable
-    labels : int
-    host : Library, optional
-    """
-
-    def __init__(self, table: DetectorTable, labels: int, host: Library | None = None) -> None:
-        self.library = host or library()
-        self._tables = CTables(self.library)
-        ffi, lib = self.library.ffi, self.library.lib
-        model = self._tables.new(
-            "nnsp_model *", {"detector": self._tables.detector(table), "label_count": labels}
-        )
-        self.labels = labels
-        self.detector = ffi.new("nnsp_detector *")
-        self._smoothed = ffi.new("int32_t[]", labels)
-        self.library.check(lib.nnsp_detector_init(self.detector, model, self._smoothed))
-
-    def reset(self) -> None:
-        """Forget the past."""
-        self.library.lib.nnsp_detector_reset(self.detector)
-
-    def process(self, scores: Array) -> Array:
-        """Scores int16 [outputs, labels] -> decisions int64 [outputs]."""
-        if scores.dtype != np.int16 or scores.ndim != 2 or scores.shape[1] != self.labels:
-            raise ValueError(f"expected int16 scores [outputs, {self.labels}]")
-        ffi, step = self.library.ffi, self.library.lib.nnsp_detector_step
-        rows = np.ascontiguousarray(scores)
-        return np.array(
-            [step(self.detector, ffi.from_buffer("int16_t[]", row)) for row in rows], dtype=np.int64
-        )
-
-    @property
-    def smoothed(self) -> Array:
-        """Smoothed scores of the last output, Q23 int64 [labels]."""
-        return np.array(list(self._smoothed), dtype=np.int64)
-
-
-class _CompiledTable:
+class CompiledTable:
     """The model in a def_nn<id>_<name>.c, compiled, as a board has it: ``model`` is an nnsp_model of `host`."""
 
     def __init__(self, source: Path, host: Library) -> None:
         if not source.is_file():
             raise UserError(f"{source}: no such table; c_code_table_converter.py makes it")
         symbol = source.stem.removeprefix("def_")
-        # A loaded library must not change under the loader's feet: other tables get another file.
-        content = hashlib.sha256(source.read_bytes() + source.with_suffix(".h").read_bytes()).hexdigest()[:16]
-        shared = ROOT / "build" / "host" / f"{source.stem}_{content}.so"
-        shared.parent.mkdir(parents=True, exist_ok=True)
-        command = ["cc", "-shared", "-fPIC", f"-I{ROOT / 'nnsp_lib/include'}", "-o", str(shared), str(source)]
-        done = subprocess.run(command, capture_output=True, text=True)
-        if done.returncode:
-            raise UserError(f"{source} does not compile: {done.stderr.strip()}")
         ffi = cffi.FFI()
         ffi.cdef(declarations() + f"extern nnsp_model {symbol};")
-        self._compiled = ffi.dlopen(str(shared))
+        self._compiled = ffi.dlopen(str(_compiled(source)))
         address = int(ffi.cast("uintptr_t", ffi.addressof(self._compiled, symbol)))
         self.model = host.ffi.cast("nnsp_model *", address)
 
 
-class TableEnhancer(CEnhancer):
-    """nnsp_enhancer with the compiled tables of a def_nn<id>_<name>.c, as a board has them.
-
-    Parameters
-    ----------
-    source : Path
-        The generated .c file; its header lies beside it.
-    """
-
-    def __init__(self, source: Path) -> None:
-        host = library()
-        self._compiled = _CompiledTable(source, host)
-        self._start(host, self._compiled.model)
-
-
-class TableClassifier(CClassifier):
-    """nnsp_classifier with compiled tables; ``detector`` is what stands in them, or None.
-
-    Parameters
-    ----------
-    source : Path
-        As `TableEnhancer`.
-    enhancer : CEnhancer, optional
-        Listen to its spectrum, as `CClassifier`.
-    """
-
-    def __init__(self, source: Path, enhancer: CEnhancer | None = None) -> None:
-        host = library()
-        self._compiled = _CompiledTable(source, host)
-        table = self._compiled.model
-        self._start(host, table, enhancer)
-        self.detector: DetectorTable | None = None
-        if table.detector != host.ffi.NULL:
-            d = table.detector[0]
-            self.detector = DetectorTable(detector.KINDS[d.kind], d.smoothing, d.hold, d.threshold)
+def _compiled(source: Path) -> Path:
+    """Return the shared library of a table: the wheel's, or one compiled now."""
+    shipped = source.with_suffix(".so")
+    if shipped.is_file():
+        return shipped
+    # A loaded library must not change under the loader's feet: other tables get another file.
+    content = hashlib.sha256(source.read_bytes() + source.with_suffix(".h").read_bytes()).hexdigest()[:16]
+    shared = places.builds() / "host" / f"{source.stem}_{content}.so"
+    shared.parent.mkdir(parents=True, exist_ok=True)
+    command = ["cc", "-shared", "-fPIC", f"-I{places.HEADERS}", "-o", str(shared), str(source)]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        raise UserError(f"{source}: compiling a table needs a C compiler, and there is no cc") from None
+    if done.returncode:
+        raise UserError(f"{source} does not compile: {done.stderr.strip()}")
+    return shared

@@ -1,1 +1,4 @@
 """Sound files, the front end, scores and pictures."""
+
+FEAT_TYPES = ("mel", "pspec", "mfcc")
+"""Features that boards compute."""

@@ -1,18 +1,19 @@
 """Sound in and out: any file that soundfile reads becomes float32 mono at the rate asked for."""
 
 import glob
-from math import gcd
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import soundfile
 from numpy.typing import NDArray
-from scipy.signal import resample_poly
 
 from nnsp.errors import UserError
 from nnsp.files import written
 
 RATE = 16000
+BLOCK = 1 << 17  # frames of a file read at once
 AU_HEADS = (b".snd", b"dns.")
 SUFFIXES = {".wav", ".flac", ".ogg", ".opus", ".mp3", ".aiff", ".aif", ".au", ".w64", ".caf"}
 
@@ -28,13 +29,77 @@ def resample(x: NDArray[np.float32], rate: int, wanted: int) -> NDArray[np.float
 
     Returns
     -------
-    float32[ceil(samples * wanted / rate)]
+    float32[samples * wanted / rate, rounded]
     """
-    if rate == wanted:
-        return x
-    common = gcd(rate, wanted)
-    y = resample_poly(x, wanted // common, rate // common, window=("kaiser", 8.0))
-    return np.asarray(y, np.float32)
+    import soxr
+
+    return x if rate == wanted else np.asarray(soxr.resample(x, rate, wanted), np.float32)
+
+
+class Reader:
+    """A sound file, read block by block as mono at `rate`; its memory does not grow with the file.
+
+    Parameters
+    ----------
+    path : path
+    rate : int
+        Hz.
+
+    Raises
+    ------
+    UserError
+        The file is missing, not audio, or empty; while reading: it is damaged, or holds NaN or infinity.
+    """
+
+    def __init__(self, path: Path | str, rate: int = RATE) -> None:
+        self.path, self.rate = Path(path), rate
+        with self._opened() as file:
+            self.file_rate, self.channels, self.frames = file.samplerate, file.channels, file.frames
+        if self.frames == 0:
+            raise UserError(f"{self.path}: holds no samples; give a file with sound in it")
+
+    @contextmanager
+    def _opened(self) -> Iterator[soundfile.SoundFile]:
+        path = self.path
+        if not path.is_file():
+            raise UserError(f"{path}: no such file; give the name of a sound file (wav, flac, ogg, mp3)")
+        try:
+            with path.open("rb") as file:
+                # libsndfile takes an .au without its header for telephone speech, whatever it holds.
+                if path.suffix.lower() == ".au" and file.read(4) not in AU_HEADS:
+                    raise RuntimeError("no header of an .au file")
+            with soundfile.SoundFile(path) as sound:
+                yield sound
+        except (soundfile.LibsndfileError, RuntimeError) as error:
+            raise UserError(
+                f"{path}: not a sound file that can be read ({error}); wav, flac, ogg or mp3 will do"
+            ) from None
+
+    @property
+    def changes(self) -> str:
+        """What has to be changed to get mono at `rate`, or nothing."""
+        said = []
+        if self.channels > 1:
+            said.append(f"{self.channels} channels mixed down to one")
+        if self.file_rate != self.rate:
+            said.append(f"resampled from {self.file_rate} to {self.rate} Hz")
+        return ", ".join(said)
+
+    def __iter__(self) -> Iterator[NDArray[np.float32]]:
+        """Samples in [-1, 1), float32[samples] a block, the same as in one piece."""
+        resampler = None
+        if self.file_rate != self.rate:
+            import soxr
+
+            resampler = soxr.ResampleStream(self.file_rate, self.rate, 1, dtype="float32")
+        with self._opened() as file:
+            for x in file.blocks(BLOCK, dtype="float32", always_2d=True):
+                if not np.isfinite(x).all():
+                    raise UserError(f"{self.path}: holds NaN or infinity; write it again with finite samples")
+                mono = x[:, 0].copy() if self.channels == 1 else x.mean(axis=1, dtype=np.float32)
+                yield resampler.resample_chunk(mono) if resampler else mono
+        if resampler:
+            yield resampler.resample_chunk(np.zeros(0, np.float32), last=True)
 
 
 def load(path: Path | str, rate: int = RATE) -> tuple[NDArray[np.float32], int, int]:
@@ -47,28 +112,10 @@ def load(path: Path | str, rate: int = RATE) -> tuple[NDArray[np.float32], int, 
     Raises
     ------
     UserError
-        The file is missing, not audio, empty, or holds NaN or infinity.
+        As `Reader`.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise UserError(f"{path}: no such file; give the name of a sound file (wav, flac, ogg, mp3)")
-    try:
-        with path.open("rb") as file:
-            # libsndfile takes an .au without its header for telephone speech, whatever it holds.
-            if path.suffix.lower() == ".au" and file.read(4) not in AU_HEADS:
-                raise RuntimeError("no header of an .au file")
-        x, file_rate = soundfile.read(path, dtype="float32", always_2d=True)
-    except (soundfile.LibsndfileError, RuntimeError) as error:
-        raise UserError(
-            f"{path}: not a sound file that can be read ({error}); wav, flac, ogg or mp3 will do"
-        ) from None
-    if x.shape[0] == 0:
-        raise UserError(f"{path}: holds no samples; give a file with sound in it")
-    if not np.isfinite(x).all():
-        raise UserError(f"{path}: holds NaN or infinity; write it again with finite samples")
-    channels = x.shape[1]
-    mono = np.ascontiguousarray(x[:, 0]) if channels == 1 else x.mean(axis=1, dtype=np.float32)
-    return resample(mono, file_rate, rate), file_rate, channels
+    reader = Reader(path, rate)
+    return np.concatenate(list(reader)), reader.file_rate, reader.channels
 
 
 def read(path: Path | str, rate: int = RATE) -> NDArray[np.float32]:
@@ -81,16 +128,12 @@ def read(path: Path | str, rate: int = RATE) -> NDArray[np.float32]:
     Raises
     ------
     UserError
-        As in `load`.
+        As `Reader`.
     """
-    x, file_rate, channels = load(path, rate)
-    changes = []
-    if channels > 1:
-        changes.append(f"{channels} channels mixed down to one")
-    if file_rate != rate:
-        changes.append(f"resampled from {file_rate} to {rate} Hz")
-    if changes:
-        print(f"{path}: {', '.join(changes)}")
+    reader = Reader(path, rate)
+    x = np.concatenate(list(reader))
+    if reader.changes:
+        print(f"{path}: {reader.changes}")
     return x
 
 
@@ -158,11 +201,20 @@ def write_wav(path: Path | str, x: NDArray[np.float32] | NDArray[np.int16], rate
     ----------
     x : int16[samples], or float[samples] in [-1, 1) which is rounded and saturated
     """
+    samples = np.asarray(x, np.int16) if x.dtype == np.int16 else to_int16(np.asarray(x, np.float32))
+    write_blocks(path, [samples], rate)
+
+
+def write_blocks(path: Path | str, blocks: Iterable[NDArray[np.int16]], rate: int = RATE) -> None:
+    """Write a mono int16 wav block by block under a temporary name, then rename it."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    samples = x if x.dtype == np.int16 else to_int16(np.asarray(x, np.float32))
-    with written(path) as part:
-        soundfile.write(part, samples, rate, subtype="PCM_16", format="WAV")
+    with (
+        written(path) as part,
+        soundfile.SoundFile(part, "w", rate, 1, subtype="PCM_16", format="WAV") as file,
+    ):
+        for block in blocks:
+            file.write(block)
 
 
 def record(seconds: float, rate: int = RATE) -> NDArray[np.float32]:
@@ -179,7 +231,7 @@ def record(seconds: float, rate: int = RATE) -> NDArray[np.float32]:
     """
     try:
         import sounddevice
-    except (ImportError, OSError):
+    except OSError:
         raise UserError(
             "recording needs PortAudio, which is not there: install it (Debian: apt install libportaudio2), "
             "or give a file with `test_wavefile`"

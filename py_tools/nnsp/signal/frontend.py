@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from nnsp.errors import UserError
 
-FEAT_TYPES = ("mel", "pspec", "mfcc")
 FEATURE_LOW, FEATURE_HIGH = -8.0, 8.0 - 2.0**-12  # what int16 Q12 holds
 SMALLEST_STD = 0.05  # of a feature, in octaves
 

@@ -1,11 +1,12 @@
 """Pictures of sound."""
 
+import sys
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import signal
 
 from nnsp.files import written
 
@@ -14,6 +15,16 @@ WINDOW = 512
 HOP = 128
 RANGE_DB = 80.0
 THUMBNAIL_COLUMNS = 600
+
+
+def possible() -> bool:
+    """Say whether pictures can be drawn, and on stderr why not."""
+    if find_spec("matplotlib"):
+        return True
+    print(
+        "no picture is drawn: matplotlib is not installed (pip install 'nnsp-mcu[evaluate]')", file=sys.stderr
+    )
+    return False
 
 
 def spectrogram_db(x: NDArray[np.float32], hop: int = HOP) -> NDArray[np.float64]:
@@ -29,7 +40,7 @@ def spectrogram_db(x: NDArray[np.float32], hop: int = HOP) -> NDArray[np.float64
     -------
     float64[WINDOW // 2 + 1, frames]
     """
-    window = signal.windows.hann(WINDOW, sym=False)
+    window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(WINDOW) / WINDOW)
     padded = np.pad(x.astype(np.float64), (WINDOW // 2, WINDOW // 2))
     frames = np.lib.stride_tricks.sliding_window_view(padded, WINDOW)[::hop] * window
     amplitude = np.abs(np.fft.rfft(frames, axis=1)).T * 2 / window.sum()

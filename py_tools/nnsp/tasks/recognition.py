@@ -8,7 +8,6 @@ import keras
 import numpy as np
 from keras import ops
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from nnsp.data.augmentation import Augmentation
 from nnsp.data.clips import Clips, ClipSource, cut, windows
@@ -18,6 +17,7 @@ from nnsp.network import arch as arch_text
 from nnsp.network import sizes
 from nnsp.network.arch import Arch
 from nnsp.network.streaming import Network
+from nnsp.progress import progress
 from nnsp.signal import clip_features, frontend
 from nnsp.signal.frontend import SMALLEST_STD, FrontEnd
 from nnsp.training.folder import Normalisation
@@ -171,7 +171,7 @@ def items(sounds: Clips, features: str, length: int) -> list[Floats]:
     if not features:
         return list(sounds.samples)
     padded = (windows(x, length)[0] if x.size < length else x for x in sounds.samples)
-    bar = tqdm(padded, total=len(sounds.samples), desc=features, unit="clip", leave=False)
+    bar = progress(padded, total=len(sounds.samples), desc=features, unit="clip", leave=False)
     return [clip_features.extract(features, x) for x in bar]
 
 

@@ -13,16 +13,16 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from nnsp import places
 from nnsp.errors import UserError
 from nnsp.files import written
 from nnsp.network import arch as arch_text
 from nnsp.network.arch import Arch
 from nnsp.network.streaming import Network
-from nnsp.places import ROOT
 from nnsp.signal.frontend import SMALLEST_STD, FrontEnd
 
 OWN = Path("models_trained")
-SHIPPED = ROOT / "models_shipped"
+SHIPPED = places.MODELS
 WEIGHTS = re.compile(r"epoch_(\d+)\.weights\.h5")
 FIRST_LOSS = "1*compressed(c=0.5,a=0.5,reduction=root)"  # of histories that do not tell
 # Fields of the front end that folders from before there were any do not tell of.

@@ -8,12 +8,12 @@ from typing import Any, ClassVar, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from nnsp.data.source import Source, prefetch
 from nnsp.errors import UserError
 from nnsp.network.arch import Arch
 from nnsp.network.streaming import Network
+from nnsp.progress import progress
 from nnsp.signal import frontend
 from nnsp.signal.frontend import SMALLEST_STD, FrontEnd
 from nnsp.training.folder import Normalisation
@@ -114,7 +114,9 @@ class Task(ABC):
         seconds = self.sequence_seconds
         batches = range(math.ceil(NORMALISATION_SECONDS / (NORMALISATION_ROWS * seconds)))
         made = prefetch(source, 0, batches, NORMALISATION_ROWS, seconds)
-        for heard, *_ in tqdm(made, total=len(batches), desc="mean and deviation", unit="batch", leave=False):
+        for heard, *_ in progress(
+            made, total=len(batches), desc="mean and deviation", unit="batch", leave=False
+        ):
             spectrum = frontend.analyse(fe, frontend.with_history(fe, heard * np.float32(FULL_SCALE)))
             level = frontend.levels(fe, *spectrum).reshape(-1, fe.feature_count)
             count += len(level)

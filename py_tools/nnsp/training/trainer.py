@@ -11,11 +11,11 @@ import keras
 import numpy as np
 from keras import ops
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from nnsp.data.source import Source, prefetch
 from nnsp.errors import UserError
 from nnsp.network.streaming import build
+from nnsp.progress import progress
 from nnsp.signal.frontend import FrontEnd
 from nnsp.training import steps
 from nnsp.training.folder import FIRST_LOSS, ModelFolder, Normalisation
@@ -275,7 +275,7 @@ class Trainer:
         s = self.settings
         self.dropout.state.assign(np.array([s.seed, self.epoch], dtype="uint32"))
         total = waited = 0.0
-        bar = tqdm(
+        bar = progress(
             self._batches(self.sources[0], self.epoch, s.batches),
             total=s.batches,
             desc=f"epoch {self.epoch}/{s.epochs}",

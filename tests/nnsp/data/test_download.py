@@ -260,7 +260,9 @@ def test_get_fetches_once_and_names_the_folders(
 
 def test_names_are_checked() -> None:
     assert download.chosen("0") == download.chosen("") == []
-    assert download.chosen("1") == download.chosen("all") == list(download.SETS)
+    assert download.chosen("all") == list(download.SETS)
+    assert download.chosen("1") == list(download.DEFAULT)
+    assert not any("NC" in download.SETS[name].licence for name in download.DEFAULT)
     assert download.chosen("musan, esc50") == ["musan", "esc50"]
     with pytest.raises(UserError, match="`download=timit`: no such data set; known are"):
         download.chosen("timit")

@@ -26,7 +26,7 @@ from nnsp.device import image as images
 from nnsp.device.boards import Emulator, SerialPort, open_board
 from nnsp.device.link import Link, LinkLost
 from nnsp.errors import UserError
-from nnsp.integer.clib import TableEnhancer
+from nnsp.integer.c_streams import TableEnhancer
 
 FLASH_BYTES = {"qemu_m4": 4 << 20, "qemu_m55": 512 << 10}
 

@@ -28,7 +28,7 @@ from nnsp.device import boards, reference, streaming
 from nnsp.device.link import Link, Port, Streamed
 from nnsp.device.streaming import Order
 from nnsp.errors import UserError
-from nnsp.integer.clib import TableEnhancer
+from nnsp.integer.c_streams import TableEnhancer
 from nnsp.places import ROOT
 
 

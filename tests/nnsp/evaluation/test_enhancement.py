@@ -20,7 +20,7 @@ from nnsp.evaluation import enhancement, intervals, pairs, systems
 from nnsp.evaluation.enhancement import Result
 from nnsp.evaluation.pairs import Pair
 from nnsp.evaluation.systems import System
-from nnsp.integer.clib import TableEnhancer
+from nnsp.integer.c_streams import TableEnhancer
 from nnsp.signal import audio
 
 

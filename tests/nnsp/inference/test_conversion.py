@@ -10,8 +10,8 @@ import pytest
 
 from networks import classifier
 from nnsp.integer import tables
+from nnsp.integer.c_streams import TableClassifier
 from nnsp.integer.classifier import IntegerClassifier
-from nnsp.integer.clib import TableClassifier
 from nnsp.network.arch import Layer
 from nnsp.places import ROOT
 from nnsp.signal.frontend import FrontEnd

@@ -10,7 +10,7 @@ import tensorflow as tf
 from nnsp import arithmetic
 from nnsp.inference.trained import load_trained
 from nnsp.integer import calibration, frontend, quantization
-from nnsp.integer.clib import CNetwork
+from nnsp.integer.c_streams import CNetwork
 from nnsp.network import streaming
 from nnsp.network.arch import Arch, Layer
 from nnsp.places import ROOT

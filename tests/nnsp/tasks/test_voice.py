@@ -155,8 +155,8 @@ def test_tables_of_a_detector(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     """The converter's C files hold the network, its labels and its detector: compiled, they score as NumPy does."""
     from nnsp.inference import conversion
     from nnsp.inference.trained import load_trained
+    from nnsp.integer.c_streams import TableClassifier
     from nnsp.integer.classifier import IntegerClassifier
-    from nnsp.integer.clib import TableClassifier
 
     network = untrained(tmp_path, "small", Keywords(labels=("none", "no", "yes")))
     arguments = *network, "--net_id=7", "--net_name=words", f"--folder_c={tmp_path}"

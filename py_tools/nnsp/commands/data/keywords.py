@@ -5,13 +5,13 @@ import os
 import tempfile
 from collections import Counter
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from nnsp.data import clips, corpus, keywords, synthesis
-from nnsp.data.clips import Recording
-from nnsp.data.corpus import Clip
-from nnsp.data.mixing_settings import SETTINGS_FILE, MixingSettings
 from nnsp.errors import UserError
-from nnsp.signal import audio
+
+if TYPE_CHECKING:
+    from nnsp.data.clips import Recording
+    from nnsp.data.corpus import Clip
 
 
 def parse() -> argparse.Namespace:
@@ -45,12 +45,16 @@ def parse() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def speaker(recording: Recording) -> str:
+def speaker(recording: "Recording") -> str:
     return recording.speaker or recording.path.stem.split("_")[0]
 
 
-def spoken(labels: list[str], voices: int, folder: Path) -> list[Clip]:
+def spoken(labels: list[str], voices: int, folder: Path) -> "list[Clip]":
     """Every keyword by voices of espeak-ng, as files of a folder."""
+    from nnsp.data import synthesis
+    from nnsp.data.corpus import Clip
+    from nnsp.signal import audio
+
     found = []
     for name, label, x in synthesis.spoken(labels, voices):
         path = folder / name / f"{label}.wav"
@@ -61,6 +65,10 @@ def spoken(labels: list[str], voices: int, folder: Path) -> list[Clip]:
 
 def main() -> None:
     args = parse()
+    from nnsp.data import clips, corpus, keywords
+    from nnsp.data.corpus import Clip
+    from nnsp.data.mixing_settings import SETTINGS_FILE, MixingSettings
+
     found = clips.find(args.keywords, args.label_column)
     unseen = set(args.test_speakers.split(","))
     speakers = Counter(speaker(recording) for recording in found)

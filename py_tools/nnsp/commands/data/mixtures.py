@@ -9,14 +9,13 @@ import time
 from collections import defaultdict
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from tqdm import tqdm
-
-from nnsp.data import corpus, download, mixing, synthesis
-from nnsp.data.mixing_settings import SETTINGS_FILE, MixingSettings
-from nnsp.data.source import prefetch
+from nnsp.data import download
 from nnsp.errors import UserError
-from nnsp.signal import audio
+
+if TYPE_CHECKING:
+    from nnsp.data.corpus import Clip
 
 ON_INTERRUPT = "stopped; the same command goes on with a download, and makes unfinished lists anew"
 MEASURED_SECONDS = 640
@@ -32,11 +31,21 @@ def parse() -> argparse.Namespace:
     add("--train_dataset_path", metavar="DIR", help="speech that is wholly for training")
     add("--test_dataset_path", metavar="DIR", help="speech that is wholly for testing")
     add(
-        "--download", default="", metavar="NAME,...", help=f"fetch and use {', '.join(download.SETS)}, or all"
+        "--download",
+        default="",
+        metavar="NAME,...",
+        help=f"fetch and use {', '.join(download.SETS)}, or all; 1 is {', '.join(download.DEFAULT)}",
     )
     add("--download_folder", default="build/downloads", metavar="DIR", help="where to (default %(default)s)")
     add("--out", default="build/datasets", metavar="DIR", help="where the lists go (default %(default)s)")
-    add("--datasize_noise", type=int, default=-1, metavar="N", help="use N training utterances (-1: all)")
+    add(
+        "--datasize_noise",
+        "--dataset_noise",
+        type=int,
+        default=-1,
+        metavar="N",
+        help="use N training utterances (-1: all)",
+    )
     add(
         "--mixing",
         metavar="FILE",
@@ -61,7 +70,7 @@ def parse() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def describe(name: str, clips: list[corpus.Clip]) -> None:
+def describe(name: str, clips: "list[Clip]") -> None:
     for kind, who in (("speech", "speakers"), ("noise", "sources"), ("room", "places")):
         seconds: dict[str, float] = defaultdict(float)
         count = 0
@@ -77,12 +86,16 @@ def describe(name: str, clips: list[corpus.Clip]) -> None:
 
 def measure(list_path: str) -> None:
     """Print how many seconds of mixtures a second of computing makes."""
+    from nnsp.data import mixing
+    from nnsp.data.source import prefetch
+    from nnsp.progress import progress
+
     mixer, threads = mixing.Mixer.open(list_path, 0), os.cpu_count() or 1
     batches = MEASURED_SECONDS // (MEASURED_ROWS * ROW_SECONDS)
     mixer.batch(0, 0, MEASURED_ROWS, ROW_SECONDS)  # rooms and curves are made once
     started, used = time.monotonic(), time.process_time()
     made = prefetch(mixer, 1, range(batches), MEASURED_ROWS, ROW_SECONDS, threads)
-    for _ in tqdm(made, total=batches, unit="batch", leave=False):
+    for _ in progress(made, total=batches, unit="batch", leave=False):
         pass
     took, used = time.monotonic() - started, time.process_time() - used
     print(
@@ -93,6 +106,10 @@ def measure(list_path: str) -> None:
 
 def main() -> None:
     args = parse()
+    from nnsp.data import corpus, synthesis
+    from nnsp.data.mixing_settings import SETTINGS_FILE, MixingSettings
+    from nnsp.signal import audio
+
     if args.measure:
         measure(args.measure)
         return

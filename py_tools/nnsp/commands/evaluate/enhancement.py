@@ -1,12 +1,16 @@
 """Score networks and other systems on pairs of noisy and clean recordings, or on seeded mixtures."""
 
 import argparse
-import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from nnsp import places
+from nnsp.commands import flags
 from nnsp.errors import UserError
-from nnsp.evaluation import enhancement, pairs, report, systems
-from nnsp.signal import dnsmos
+from nnsp.evaluation import FORMS
+
+if TYPE_CHECKING:
+    from nnsp.evaluation.pairs import Pairs
 
 
 def parse() -> argparse.Namespace:
@@ -17,14 +21,12 @@ def parse() -> argparse.Namespace:
         nargs="+",
         default=["noisy,float,c"],
         metavar="SYSTEM,...",
-        help=f"what to score: {systems.FORMS}. NETWORK is a text or a folder that train_se made, with @EPOCH if "
+        help=f"what to score: {FORMS}. NETWORK is a text or a folder that train_se made, with @EPOCH if "
         "wanted; BOARD as stream_se has it, with @MODEL; a folder holds sounds of the clips' names; a command has "
         "{noisy} and {enhanced} in it. NAME= in front of any gives it a name. With commas between them, those of dir "
         "and cmd as words of their own (default %(default)s)",
     )
-    add("--nn_arch", metavar="TXT", help="text of the network, where --systems names none")
-    add("--epoch_loaded", default="latest", metavar="latest|N", help="epoch to load (default %(default)s)")
-    add("--models_dir", metavar="DIR", help="where models lie (default models_trained, else models_shipped)")
+    flags.add_network(parser, places.ENHANCER, ", where --systems names none")
     add("--noisy", metavar="DIR", help="score on these recordings ...")
     add("--clean", metavar="DIR", help="... against those of the same names")
     add("--pairs", metavar="CSV", help="or on the pairs in columns noisy,clean and, if wanted, bucket")
@@ -62,11 +64,13 @@ def parse() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def clips(args: argparse.Namespace) -> pairs.Pairs:
+def clips(args: argparse.Namespace) -> "Pairs":
     if bool(args.noisy) != bool(args.clean):
         raise UserError("--noisy and --clean go together")
     if args.noisy and args.pairs:
         raise UserError("give either --noisy and --clean, or --pairs")
+    from nnsp.evaluation import pairs
+
     snrs_db = pairs.checked_ratios(args.snr, args.clips, args.seconds)
     if args.pairs:
         return pairs.manifest(Path(args.pairs))
@@ -77,9 +81,11 @@ def clips(args: argparse.Namespace) -> pairs.Pairs:
 
 def main() -> None:
     args = parse()
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     if (args.processes is not None and args.processes < 1) or args.timeout <= 0:
         raise UserError("--processes must be 1 or more, and --timeout more than 0")
+    from nnsp.evaluation import enhancement, report, systems
+    from nnsp.signal import dnsmos
+
     choices = systems.split(args.systems)
     names = [choice.name for choice in choices]
     reference = args.reference or ("noisy" if "noisy" in names else None)
@@ -91,7 +97,9 @@ def main() -> None:
         dnsmos.session(args.dnsmos)
     chosen = clips(args)
     folders = report.sound_folders(args.report, names) if args.report else None
-    with systems.opened(choices, args.nn_arch, args.epoch_loaded, args.models_dir, args.timeout) as ready:
+    with systems.opened(
+        choices, str(args.nn_arch), args.epoch_loaded, args.models_dir, args.timeout
+    ) as ready:
         results = enhancement.evaluate(chosen, ready, args.dnsmos, folders, args.processes)
     rows = enhancement.summary(results, reference)
     summary = args.csv.with_name(f"{args.csv.stem}_summary{args.csv.suffix}")

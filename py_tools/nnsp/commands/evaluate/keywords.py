@@ -1,22 +1,18 @@
 """Measure keyword spotting: misses of unseen speakers in noise, over false alarms in hours without keywords."""
 
 import argparse
-import os
 from itertools import chain
 from pathlib import Path
 
-from tqdm import tqdm
-
+from nnsp.commands import flags
 from nnsp.errors import UserError
-from nnsp.inference.enhancement import ENGINES
+from nnsp.inference import ENGINES
 
 
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     add = parser.add_argument
-    add("--nn_arch", default="nn_arch/def_kws.txt", metavar="TXT", help="the network (default %(default)s)")
-    add("--epoch_loaded", default="latest", metavar="latest|N", help="epoch to load (default %(default)s)")
-    add("--models_dir", metavar="DIR", help="where models lie (default models_trained, else models_shipped)")
+    flags.add_network(parser, "def_kws.txt")
     add("--engine", choices=ENGINES, default="c", help="what scores (default %(default)s)")
     add(
         "--test_list",
@@ -53,12 +49,12 @@ def main() -> None:
         raise UserError("--hours must be more than 0, and --words 1 or more")
     if args.lowpass is not None and not 1000 <= args.lowpass <= 8000:
         raise UserError(f"--lowpass={args.lowpass:g} must lie from 1000 to 8000")
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     from nnsp.data import corpus
     from nnsp.evaluation import keywords
     from nnsp.inference import detection
     from nnsp.inference.trained import load_trained
     from nnsp.integer.detector import DetectorTable
+    from nnsp.progress import progress
 
     try:
         snrs_db = [keywords.CLEAN if text == "clean" else float(text) for text in args.snr.split(",")]
@@ -83,7 +79,7 @@ def main() -> None:
         keywords.spoken(sounds, said, labels[1:], snrs_db, args.words, args.seed),
         keywords.unspoken(sounds, args.hours, args.seed, args.lowpass),
     )
-    for stream in tqdm(streams, desc="scores", unit="minute", leave=False):
+    for stream in progress(streams, desc="scores", unit="minute", leave=False):
         spotter.hear(stream)
     points = keywords.curve(spotter, sorted({*keywords.THRESHOLDS, detector.threshold}))
     keywords.write_csv(args.out.with_suffix(".csv"), points)

@@ -1,19 +1,16 @@
 """Measure voice activity detection on mixtures of unseen speakers and noise."""
 
 import argparse
-import os
 from pathlib import Path
 
-from nnsp.evaluation import pairs
-from nnsp.inference.enhancement import ENGINES
+from nnsp.commands import flags
+from nnsp.inference import ENGINES
 
 
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     add = parser.add_argument
-    add("--nn_arch", default="nn_arch/def_vad.txt", metavar="TXT", help="the network (default %(default)s)")
-    add("--epoch_loaded", default="latest", metavar="latest|N", help="epoch to load (default %(default)s)")
-    add("--models_dir", metavar="DIR", help="where models lie (default models_trained, else models_shipped)")
+    flags.add_network(parser, "def_vad.txt")
     add("--engine", choices=ENGINES, default="c", help="what scores (default %(default)s)")
     add(
         "--test_list",
@@ -37,8 +34,9 @@ def parse() -> argparse.Namespace:
 
 def main() -> None:
     args = parse()
+    from nnsp.evaluation import pairs
+
     snrs_db = pairs.checked_ratios(args.snr, args.clips, args.seconds)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     from nnsp.evaluation import voice
     from nnsp.inference import detection
     from nnsp.inference.trained import load_trained

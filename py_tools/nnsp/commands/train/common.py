@@ -8,9 +8,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from nnsp import places
 from nnsp.errors import UserError
 from nnsp.network import arch as arch_text
-from nnsp.signal.frontend import FEAT_TYPES, FrontEnd
+from nnsp.signal import FEAT_TYPES
+from nnsp.signal.frontend import FrontEnd
 from nnsp.training.workers import Watch, Workers
 
 if TYPE_CHECKING:
@@ -26,7 +28,13 @@ def parser(description: str | None, **defaults: Any) -> argparse.ArgumentParser:
     """The flags; ``defaults`` by name take the place of the usual ones."""
     result = argparse.ArgumentParser(description=description)
     add = result.add_argument
-    add("--nn_arch", required=True, metavar="TXT", help="text of the network, one of nn_arch/ or your own")
+    add(
+        "--nn_arch",
+        required=True,
+        type=places.network,
+        metavar="TXT",
+        help="text of the network, one of nn_arch/ or your own",
+    )
     add(
         "--feat_type", choices=FEAT_TYPES, help="features (default: the task's, or what the epoch loaded has)"
     )
@@ -165,7 +173,6 @@ def train(
         tool = os.path.splitext(os.path.basename(sys.argv[0]))[0]
         watch = Watch(tool, args.workers, args.worker, args.coordinator)
 
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     from nnsp.network.sizes import table_bytes
     from nnsp.training import steps
     from nnsp.training.folder import ModelFolder

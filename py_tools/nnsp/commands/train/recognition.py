@@ -6,9 +6,7 @@ from typing import TYPE_CHECKING
 from nnsp.commands import flags
 from nnsp.commands.train import common
 from nnsp.data import clips
-from nnsp.data.augmentation import Augmentation
 from nnsp.errors import UserError
-from nnsp.inference.recognition import clip_samples
 from nnsp.network import arch as arch_text
 from nnsp.signal.clip_features import COUNTS
 
@@ -61,6 +59,8 @@ def main() -> None:
     arch_text.check_clips(arch)
     args.timesteps, args.train_list = arch.clip_frames, args.clips
 
+    from nnsp.data.augmentation import Augmentation
+    from nnsp.inference.recognition import clip_samples
     from nnsp.tasks import recognition
 
     features = args.features or ""
