@@ -1,4 +1,4 @@
-/* Frames between host and board; docs/link.md is the specification, py_tools/nnsp/device/link.py the twin. */
+/* Frames between host and board; docs/link.md is the specification, py_tools/nnsp/device/wire.py the twin. */
 #ifndef LINK_H
 #define LINK_H
 

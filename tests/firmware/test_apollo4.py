@@ -29,24 +29,10 @@ from networks import STATE, WORD, classifier, listening
 from nnsp.device import events, live, reference
 from nnsp.device import image as images
 from nnsp.device.boards import open_board
-from nnsp.device.link import (
-    ENHANCED,
-    RAW,
-    START,
-    Error,
-    Event,
-    Frame,
-    Hello,
-    Link,
-    LinkLost,
-    LiveHop,
-    Parser,
-    Settings,
-    Type,
-    encode,
-    error_text,
-)
+from nnsp.device.link import Link, LinkLost
+from nnsp.device.messages import ENHANCED, RAW, START, Error, Hello, LiveHop, Settings, Type, error_text
 from nnsp.device.samples import Packing
+from nnsp.device.wire import Event, Frame, Parser, encode
 from nnsp.errors import UserError
 from nnsp.integer import tables
 from nnsp.integer.clib import TableEnhancer

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from nnsp.device.link import Error, Event, Frame, Parser, Port, PortLost, Type, encode, error_text
+from nnsp.device.messages import Error, Type, error_text
+from nnsp.device.wire import Event, Frame, Parser, Port, PortLost, encode
 from nnsp.integer import tables
 from nnsp.places import ROOT
 from nnsp.signal.frontend import FrontEnd

@@ -13,19 +13,8 @@ from tqdm import tqdm
 
 from nnsp.device import live, samples, streaming
 from nnsp.device.boards import MACHINES, build_image, open_board
-from nnsp.device.link import (
-    RAW,
-    Decision,
-    Decisions,
-    Edge,
-    Hello,
-    Link,
-    LinkLost,
-    LiveHop,
-    Recorded,
-    Settings,
-    Streamed,
-)
+from nnsp.device.link import Link, LinkLost, Recorded, Streamed
+from nnsp.device.messages import RAW, Decision, Decisions, Edge, Hello, LiveHop, Settings
 from nnsp.device.reference import Expected, Reference, find_table, had
 from nnsp.device.samples import Packing
 from nnsp.errors import UserError

@@ -16,7 +16,8 @@ from tqdm import tqdm
 
 from nnsp.device import samples
 from nnsp.device.boards import MACHINES, build_image, open_board
-from nnsp.device.link import ENHANCED, RAW, Flag, Hello, Link, LinkLost, LiveHop, Recorded, Settings
+from nnsp.device.link import Link, LinkLost, Recorded
+from nnsp.device.messages import ENHANCED, RAW, Flag, Hello, LiveHop, Settings
 from nnsp.device.reference import enhancer_of, find_table
 from nnsp.device.samples import Packing
 from nnsp.device.streaming import check_enhancer, memory_rows, output_folder, write_json

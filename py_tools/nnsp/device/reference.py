@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nnsp.device.link import Decision, Edge, Hello, Network
+from nnsp.device.messages import Decision, Edge, Hello, Network
 from nnsp.errors import UserError
 from nnsp.places import ROOT
 
@@ -91,7 +91,7 @@ def expected_output(
 
 @dataclass
 class Expected:
-    """What all networks make of one hop; `given`, `scores` and `decisions` as in `nnsp.device.link.Decisions`."""
+    """What all networks make of one hop; `given`, `scores` and `decisions` as in `nnsp.device.messages.Decisions`."""
 
     audio: NDArray[np.int16]
     given: NDArray[np.bool_]
@@ -158,7 +158,7 @@ class Reference:
         The generated C files, in the order of the image.
     hello : Hello
     gating : bool
-        As `nnsp.device.link.Settings`.
+        As `nnsp.device.messages.Settings`.
 
     Raises
     ------

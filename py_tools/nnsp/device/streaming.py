@@ -12,7 +12,8 @@ from tqdm import tqdm
 
 from nnsp.device import image as images
 from nnsp.device.boards import MACHINES, build_image, open_board
-from nnsp.device.link import Hello, Link, Settings, Streamed
+from nnsp.device.link import Link, Streamed
+from nnsp.device.messages import Hello, Settings
 from nnsp.device.reference import expected_output, find_table
 from nnsp.errors import UserError
 from nnsp.files import written

@@ -243,7 +243,8 @@ def _board(text: str) -> Iterator[Callable[[Pair], Samples]]:
     from nnsp.device import reference as references
     from nnsp.device import streaming
     from nnsp.device.boards import MACHINES, build_image, open_board
-    from nnsp.device.link import Link, Settings
+    from nnsp.device.link import Link
+    from nnsp.device.messages import Settings
 
     name, _, model = text.partition("@")
     model = model or "se"

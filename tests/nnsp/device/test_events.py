@@ -24,25 +24,13 @@ from board_doubles import (
     small_table,
 )
 from networks import STATE, WORD, classifier, listening
-from nnsp.device import events, reference
-from nnsp.device import link as links
+from nnsp.device import events, messages, reference
 from nnsp.device.boards import open_board
 from nnsp.device.events import Order
-from nnsp.device.link import (
-    Decision,
-    Edge,
-    Error,
-    Event,
-    Frame,
-    Hello,
-    Link,
-    Parser,
-    Port,
-    Settings,
-    Type,
-    encode,
-)
+from nnsp.device.link import Link
+from nnsp.device.messages import Decision, Edge, Error, Hello, Settings, Type
 from nnsp.device.samples import Packing
+from nnsp.device.wire import Event, Frame, Parser, Port, encode
 from nnsp.errors import UserError
 from nnsp.integer import tables
 from nnsp.integer.detector import DetectorTable, IntegerDetector
@@ -178,8 +166,10 @@ def test_each_stream_begins_anew(full_board: Path) -> None:
 def test_hello_has_labels_and_kinds(full_board: Path) -> None:
     with running(full_board) as port:
         hello = Link(port).hello()
-    vad = links.Network(1, 0x87654321, 0x0F0F0F0F, 24, "classify", "state", "vad", ("speech",))
-    kws = links.Network(2, 0x87654321, 0x0F0F0F0F, 32, "classify", "event", "kws", ("none of", "one", "two"))
+    vad = messages.Network(1, 0x87654321, 0x0F0F0F0F, 24, "classify", "state", "vad", ("speech",))
+    kws = messages.Network(
+        2, 0x87654321, 0x0F0F0F0F, 32, "classify", "event", "kws", ("none of", "one", "two")
+    )
     assert hello.classifiers == (vad, kws)
     assert hello.gating == vad
 
@@ -190,14 +180,14 @@ def test_live_events(board: tuple[Path, list[str]]) -> None:
     with running(path) as port:
         link = Link(port)
         recorded = link.live(
-            link.hello(), links.RAW, Packing.PCM16, Settings(), lambda hop: hop.hop < 250, scores=True
+            link.hello(), messages.RAW, Packing.PCM16, Settings(), lambda hop: hop.hop < 250, scores=True
         )
     stats, decisions = recorded.stats, recorded.decisions
     assert stats is not None and recorded.ended is None
     assert stats.events - len(decisions.events) <= stats.unsent
     assert len(recorded.hops) - len(decisions.scores) <= stats.unsent
     if stats.lost == stats.unsent == 0:  # neither side was kept waiting by this computer
-        heard = np.stack([hop.audio[links.RAW] for hop in recorded.hops])
+        heard = np.stack([hop.audio[messages.RAW] for hop in recorded.hops])
         last = recorded.hops[-1].hop
         came = [decision for decision in decisions.events.values() if decision.hop <= last]
         assert came == expected(names, heard, True).decisions
@@ -218,16 +208,16 @@ def test_live_without_audio(full_board: Path, tmp_path: Path) -> None:
 def test_bad_wishes_are_refused(tmp_path: Path, full_board: Path) -> None:
     with running(full_board) as port:
         raw = Raw(port)
-        raw.send(Type.START, 1, links.START.pack(16000, 160, 2))
+        raw.send(Type.START, 1, messages.START.pack(16000, 160, 2))
         raw.expect_error(Error.FORMAT, 1, "scores are 0 or 1")
-        raw.send(Type.SET, 2, links.SET.pack(0, 0, 0, 2))
+        raw.send(Type.SET, 2, messages.SET.pack(0, 0, 0, 2))
         raw.expect_error(Error.RANGE, 2, "bypass and gating are 0 or 1")
         for kind in (Type.EVENT, Type.SCORES):
             raw.send(kind, 3)
             raw.expect_error(Error.TYPE, 3, "not known here")
     with running(build_board(tmp_path / "board")) as port:
         raw = Raw(port)
-        raw.send(Type.START, 1, links.START.pack(16000, 160, 1))
+        raw.send(Type.START, 1, messages.START.pack(16000, 160, 1))
         raw.expect_error(Error.FORMAT, 1, "0 where no network gives any")
 
 
@@ -273,7 +263,7 @@ def test_what_is_lost_is_counted(full_board: Path) -> None:
 def test_they_never_take_the_room_of_results(tmp_path: Path) -> None:
     """A line that takes nothing until all is asked for, filled with answers: the RESULTs of the credits come."""
     hops = np.full((4, 160), 30000, np.int16)
-    asked = encode(Type.START, 1, links.START.pack(16000, 160, 1))
+    asked = encode(Type.START, 1, messages.START.pack(16000, 160, 1))
     asked += b"".join(encode(Type.HELLO, number) for number in range(100))
     asked += b"".join(encode(Type.AUDIO, number, hop.tobytes()) for number, hop in enumerate(hops))
     path = build_board(tmp_path / "board", f"-DDEAF_UNTIL={len(asked)}u", models=IMAGES["all"])
@@ -285,7 +275,7 @@ def test_they_never_take_the_room_of_results(tmp_path: Path) -> None:
         while not frames or (frames[-1].type, frames[-1].sequence) != (Type.RESULT, 3):
             frames.append(raw.frame())
         raw.send(Type.STATS, 200)
-        stats = links.Stats.unpack(raw.expect(Type.STATS, 200))
+        stats = messages.Stats.unpack(raw.expect(Type.STATS, 200))
     came = [frame.type for frame in frames]
     assert came.count(Type.RESULT) == 4
     answered, decided = came.count(Type.HELLO), came.count(Type.EVENT) + came.count(Type.SCORES)
@@ -299,9 +289,9 @@ def test_they_never_take_the_room_of_results(tmp_path: Path) -> None:
     ("kind", "payload"),
     [
         (Type.EVENT, bytes(10)),
-        (Type.EVENT, links.EVENT.pack(1, 1, 0, 0, 3)),
-        (Type.EVENT, links.EVENT.pack(1, 1, 1, 0, 0)),
-        (Type.EVENT, links.EVENT.pack(1, 9, 0, 0, 0)),
+        (Type.EVENT, messages.EVENT.pack(1, 1, 0, 0, 3)),
+        (Type.EVENT, messages.EVENT.pack(1, 1, 1, 0, 0)),
+        (Type.EVENT, messages.EVENT.pack(1, 9, 0, 0, 0)),
         (Type.SCORES, bytes(9)),
         (Type.SCORES, bytes(11)),
     ],
@@ -310,13 +300,13 @@ def test_what_is_no_decision(full_board: Path, kind: Type, payload: bytes) -> No
     with running(full_board) as port:
         hello = Link(port).hello()
     with pytest.raises(ValueError):
-        links.Decisions().take(Frame(kind, 0, payload), hello)
+        messages.Decisions().take(Frame(kind, 0, payload), hello)
 
 
 def test_curves_have_gaps_where_networks_rest(full_board: Path, tmp_path: Path) -> None:
     with running(full_board) as port:
         hello = Link(port).hello()
-    said = links.Decisions(
+    said = messages.Decisions(
         {0: Decision(10, 1, 0, 20000, Edge.BEGIN), 1: Decision(14, 1, 0, 20000, Edge.END)},
         {
             hop: (np.array([True, 10 <= hop < 14 and hop % 2 == 0]), np.full(4, 100 * hop, np.int16))
@@ -434,9 +424,9 @@ def test_live_real_networks_equal_the_library_here(order: Order, tmp_path: Path)
 
 
 def test_a_board_that_decides_otherwise(order: Order, monkeypatch: pytest.MonkeyPatch) -> None:
-    take = links.Decisions.take
+    take = messages.Decisions.take
 
-    def wrong(self: links.Decisions, frame: Frame, hello: Hello) -> Decision | None:
+    def wrong(self: messages.Decisions, frame: Frame, hello: Hello) -> Decision | None:
         if frame.type == Type.SCORES and frame.sequence == 9:
             frame = replace(frame, payload=frame.payload[:-1] + bytes([frame.payload[-1] ^ 1]))
         decision = take(self, frame, hello)
@@ -444,7 +434,7 @@ def test_a_board_that_decides_otherwise(order: Order, monkeypatch: pytest.Monkey
             self.events[1] = replace(decision, probability=decision.probability ^ 1)
         return decision
 
-    monkeypatch.setattr(links.Decisions, "take", wrong)
+    monkeypatch.setattr(messages.Decisions, "take", wrong)
     with pytest.raises(UserError, match=rf"^{order.board}: 1 events, 1 scores and 0 samples differ from"):
         events.run(replace(order, gating="on"))
 
@@ -460,7 +450,7 @@ def test_events_that_a_board_did_not_make_differ(firmware: tuple[str, str, Path]
     )
     for count in (made, 0):
         here = reference.Reference(paths, hello, True)
-        assert events.compare(here, heard, links.Decisions(), {}, count).events == made - count
+        assert events.compare(here, heard, messages.Decisions(), {}, count).events == made - count
     assert made > 3
 
 

@@ -38,7 +38,10 @@ from board_doubles import (
     running,
 )
 from nnsp.device import link as links
-from nnsp.device.link import Error, Event, Link, LinkLost, Parser, Type, encode
+from nnsp.device import messages
+from nnsp.device.link import Link, LinkLost
+from nnsp.device.messages import Error, Type
+from nnsp.device.wire import OVERHEAD_BYTES, VERSION, Event, Frame, Parser, Port, encode
 from nnsp.errors import UserError
 
 CAPACITY = 400
@@ -79,7 +82,7 @@ class CLink:
             event = Event(self.lib.link_parser_push(parser, byte))
             if event is Event.FRAME:
                 payload = bytes(self.ffi.buffer(parser.payload, parser.payload_bytes))
-                found.append(links.Frame(parser.type, parser.sequence, payload))
+                found.append(Frame(parser.type, parser.sequence, payload))
             elif event is not Event.NONE:
                 found.append(event)
         return found
@@ -122,7 +125,7 @@ def test_twins_encode_alike(c_link: CLink, kind: int, sequence: int, payload: by
     wire = encode(kind, sequence, payload)
     assert c_link.encode(kind, sequence, payload) == wire
     assert 0 not in wire[1:-1]
-    assert c_link.events(wire, 4096) == [links.Frame(kind, sequence, payload)] == python_events(wire, 4096)
+    assert c_link.events(wire, 4096) == [Frame(kind, sequence, payload)] == python_events(wire, 4096)
 
 
 @st.composite
@@ -150,8 +153,8 @@ def test_every_kind_of_broken_frame_is_named(c_link: CLink, read: str) -> None:
         return c_link.events(data, CAPACITY) if read == "c" else python_events(data, CAPACITY)
 
     good = encode(Type.AUDIO, 7, b"payload")
-    frame = links.Frame(Type.AUDIO, 7, b"payload")
-    body = bytes([links.VERSION + 1, Type.AUDIO, 1, 1, 1, 1])
+    frame = Frame(Type.AUDIO, 7, b"payload")
+    body = bytes([VERSION + 1, Type.AUDIO, 1, 1, 1, 1])
     other = body + struct.pack("<I", zlib.crc32(body))
     assert 0 not in other
     damaged = good.replace(b"pay", b"pax")
@@ -161,13 +164,13 @@ def test_every_kind_of_broken_frame_is_named(c_link: CLink, read: str) -> None:
     assert events(damaged + good) == [Event.BAD_CRC, frame]
     assert events(b"\0" + bytes([len(other) + 1]) + other + b"\0" + good) == [Event.OTHER_VERSION, frame]
     assert events(b"\0\0\0" + good) == [frame]
-    limit = CAPACITY - links.OVERHEAD_BYTES
+    limit = CAPACITY - OVERHEAD_BYTES
     assert len(events(encode(1, 1, bytes(limit)))) == 1
     assert events(encode(1, 1, bytes(limit + 1))) == [Event.TOO_LONG]
 
 
 def test_encode_refuses_a_wire_that_may_be_too_short(c_link: CLink) -> None:
-    needed = 20 + links.OVERHEAD_BYTES + 3
+    needed = 20 + OVERHEAD_BYTES + 3
     assert c_link.encode(1, 1, bytes(20), needed)
     assert not c_link.encode(1, 1, bytes(20), needed - 1)
 
@@ -214,7 +217,7 @@ def port(board: Path) -> Iterator[SocketPort]:
         yield port
 
 
-def quick(port: links.Port) -> Link:
+def quick(port: Port) -> Link:
     """A link that does not wait long for what is lost."""
     return Link(port, timeout=0.1, tries=20)
 
@@ -223,7 +226,7 @@ def test_board_says_what_it_is(port: SocketPort) -> None:
     hello = Link(port).hello()
     assert (hello.rate, hello.hop, hello.delay, hello.credits) == (16000, 160, 320, 4)
     assert (hello.board, hello.gate) == ("host process", 0)
-    double = links.Network(0, 0x12345678, 0x0F0F0F0F, 32, "enhance", None, "double", ())
+    double = messages.Network(0, 0x12345678, 0x0F0F0F0F, 32, "enhance", None, "double", ())
     assert hello.networks == (double,)
     assert (hello.unit, hello.count_hz, hello.stack_bytes, hello.payload_limit) == (
         "instructions",
@@ -248,7 +251,7 @@ def test_stream_comes_back_whole(port: SocketPort) -> None:
     np.testing.assert_array_equal(link.stream(link.hello(), samples).audio, streamed.audio)
 
 
-def check_faulty_stream(port: links.Port, samples: np.ndarray) -> links.Streamed:
+def check_faulty_stream(port: Port, samples: np.ndarray) -> links.Streamed:
     """Stream over a line with faults: every hop in its place, every loss counted."""
     link = quick(port)
     streamed = link.stream(link.hello(), samples)
@@ -310,7 +313,7 @@ def test_a_lost_tail_is_sent_again(port: SocketPort) -> None:
 
 
 AUDIO = bytes(320)
-FORMAT = links.START.pack(16000, 160, 0)
+FORMAT = messages.START.pack(16000, 160, 0)
 
 
 def test_bad_commands_are_answered(port: SocketPort) -> None:
@@ -323,9 +326,9 @@ def test_bad_commands_are_answered(port: SocketPort) -> None:
     raw.expect_error(Error.NOT_STARTED, 0, "send START first (to AUDIO)")
     raw.send(Type.STOP, 4)
     raw.expect_error(Error.NOT_STARTED, 4, "no stream runs")
-    raw.send(Type.START, 5, links.START.pack(8000, 160, 0))
+    raw.send(Type.START, 5, messages.START.pack(8000, 160, 0))
     raw.expect_error(Error.FORMAT, 5, "rate and hop of the HELLO")
-    raw.send(Type.START, 6, links.START.pack(16000, 128, 0))
+    raw.send(Type.START, 6, messages.START.pack(16000, 128, 0))
     raw.expect_error(Error.FORMAT, 6, "rate and hop of the HELLO")
     for kind in (Type.HELLO, Type.START, Type.STOP, Type.RESET, Type.AUDIO, Type.STATS, Type.EXIT):
         raw.send(kind, 7, b"abc")
@@ -342,10 +345,10 @@ def test_bad_commands_are_answered(port: SocketPort) -> None:
     raw.expect(Type.RESULT, 0)
     raw.send(Type.AUDIO, 3, AUDIO)
     for hop, silenced in ((1, 0b1), (2, 0b11), (3, 0b110)):
-        assert links.RESULT.unpack_from(raw.expect(Type.RESULT, hop))[1] == silenced
+        assert messages.RESULT.unpack_from(raw.expect(Type.RESULT, hop))[1] == silenced
     raw.send(Type.AUDIO, 1, AUDIO)  # doubled: no answer but in the counters
     raw.send(Type.STOP, 10)
-    stats = links.Stats.unpack(raw.expect(Type.STOP, 10))
+    stats = messages.Stats.unpack(raw.expect(Type.STOP, 10))
     assert (stats.hops, stats.lost, stats.doubled, stats.refused) == (4, 2, 1, 2)
     raw.send(Type.STOP, 10)
     raw.expect(Type.STOP, 10)
@@ -367,7 +370,7 @@ def test_broken_frames_are_reported_and_survived(port: SocketPort) -> None:
         port.send(good)
         raw.expect(Type.STATS, 3)
     raw.send(Type.STATS, 5)
-    assert links.Stats.unpack(raw.expect(Type.STATS, 5)).broken == 4
+    assert messages.Stats.unpack(raw.expect(Type.STATS, 5)).broken == 4
 
 
 @settings(max_examples=20, deadline=None)
@@ -432,7 +435,7 @@ def test_a_port_that_only_echoes(line: tuple[SocketPort, socket.socket]) -> None
 
 def said_hello(rate: int = 16000, hop: int = 160, unit: int = 0, gate: int = 0, networks: int = 0) -> bytes:
     """A HELLO up to its networks."""
-    return links.HELLO.pack(rate, hop, 320, 2, 320, 0, 0, unit, gate, networks) + b"\x06played\x00\x010"
+    return messages.HELLO.pack(rate, hop, 320, 2, 320, 0, 0, unit, gate, networks) + b"\x06played\x00\x010"
 
 
 def play(other: socket.socket, hello: bytes, on_audio: bytes) -> None:
@@ -447,7 +450,7 @@ def play(other: socket.socket, hello: bytes, on_audio: bytes) -> None:
                     if frame.type == Type.SET:
                         answer = encode(Type.SET, frame.sequence, bytes(4) + frame.payload)
                     if frame.type == Type.AUDIO:
-                        result = links.RESULT.pack(1, 0) + frame.payload
+                        result = messages.RESULT.pack(1, 0) + frame.payload
                         answer = encode(Type.RESULT, frame.sequence, result)
                         if frame.sequence == 2:
                             answer = on_audio
@@ -472,7 +475,7 @@ def test_a_board_that_stops_in_mid_stream(
     line: tuple[SocketPort, socket.socket], said: bytes, sentence: str
 ) -> None:
     port, other = line
-    hello = said_hello(networks=1) + links.NETWORK.pack(0, 0, 0, 0, 0, 0, 0) + b"\x01m"
+    hello = said_hello(networks=1) + messages.NETWORK.pack(0, 0, 0, 0, 0, 0, 0) + b"\x01m"
     threading.Thread(target=play, args=(other, hello, said), daemon=True).start()
     link = Link(port)
     with pytest.raises(LinkLost, match=sentence):
@@ -486,12 +489,12 @@ def test_a_refused_request_is_the_users_sentence(port: SocketPort) -> None:
         Link(port).start(44100, 160)
 
 
-NETWORK = links.NETWORK.pack(7, 1, 2, 3, 1, 2, 2) + b"\x03kws\x04none\x03one"
+NETWORK = messages.NETWORK.pack(7, 1, 2, 3, 1, 2, 2) + b"\x03kws\x04none\x03one"
 
 
 def test_a_hello_of_one_network() -> None:
-    hello = links.Hello.unpack(said_hello(networks=1, gate=1) + NETWORK)
-    network = links.Network(7, 1, 2, 3, "classify", "event", "kws", ("none", "one"))
+    hello = messages.Hello.unpack(said_hello(networks=1, gate=1) + NETWORK)
+    network = messages.Network(7, 1, 2, 3, "classify", "event", "kws", ("none", "one"))
     assert hello.networks == hello.classifiers == (network,)
     assert (hello.enhancer, hello.gating, hello.models, hello.state_bytes) == (None, network, "kws", 3)
 
@@ -515,4 +518,4 @@ def test_a_hello_of_one_network() -> None:
 )
 def test_what_is_no_hello(payload: bytes) -> None:
     with pytest.raises(ValueError):
-        links.Hello.unpack(payload)
+        messages.Hello.unpack(payload)

@@ -31,10 +31,11 @@ from board_doubles import (
     running,
     small_firmware,
 )
-from nnsp.device import boards, live, reference, samples
-from nnsp.device import link as links
+from nnsp.device import boards, live, messages, reference, samples
 from nnsp.device.boards import open_board
-from nnsp.device.link import (
+from nnsp.device.link import Link, LinkLost, Recorded
+from nnsp.device.live import Order
+from nnsp.device.messages import (
     ENHANCED,
     HELD,
     RAW,
@@ -42,18 +43,13 @@ from nnsp.device.link import (
     START_LIVE,
     Error,
     Flag,
-    Link,
-    LinkLost,
     LiveHop,
-    Port,
-    Recorded,
     Settings,
     Stats,
     Type,
-    encode,
 )
-from nnsp.device.live import Order
 from nnsp.device.samples import Adpcm, Packing
+from nnsp.device.wire import Frame, Port, encode
 from nnsp.errors import UserError
 from nnsp.places import ROOT
 
@@ -419,17 +415,17 @@ def test_bad_commands_of_a_live_stream_are_answered(process: Path) -> None:
         raw.expect(Type.START, 15)
         for kind, number, payload, code, words in (
             (Type.START, 16, START, Error.STARTED, "a stream runs already; send STOP or RESET first"),
-            (Type.START, 17, links.START.pack(16000, 160, 0), Error.STARTED, "a stream runs already"),
+            (Type.START, 17, messages.START.pack(16000, 160, 0), Error.STARTED, "a stream runs already"),
             (Type.AUDIO, 0, bytes(320), Error.NOT_STARTED, "this stream is live and takes no audio"),
             (77, 18, b"", Error.TYPE, "not known"),
         ):
             raw.send(kind, number, payload)
             frame = after_live(raw)
-            found, text = links.error_text(frame.payload)
+            found, text = messages.error_text(frame.payload)
             assert (frame.type, frame.sequence, found) == (Type.ERROR, number, code)
             assert words in text
         port.send(encode(Type.STATS, 19)[:-4] + b"\0")
-        assert links.error_text(after_live(raw).payload) == (Error.BROKEN, "truncated frame")
+        assert messages.error_text(after_live(raw).payload) == (Error.BROKEN, "truncated frame")
         raw.send(Type.START, 15, START)  # asked again, as if the answer had been lost
         assert (after_live(raw).type, raw.parser.frame.sequence) == (Type.START, 15)
         raw.send(Type.STOP, 20)
@@ -438,7 +434,7 @@ def test_bad_commands_of_a_live_stream_are_answered(process: Path) -> None:
         raw.expect(Type.STATS, 21)  # no LIVE any more
 
 
-def after_live(raw: Raw) -> links.Frame:
+def after_live(raw: Raw) -> Frame:
     """The next frame that is no LIVE."""
     while (frame := raw.frame()).type == Type.LIVE:
         pass

@@ -25,8 +25,9 @@ from board_doubles import (
     small_table,
 )
 from nnsp.device import boards, reference, streaming
-from nnsp.device.link import Link, Port, Streamed
+from nnsp.device.link import Link, Streamed
 from nnsp.device.streaming import Order
+from nnsp.device.wire import Port
 from nnsp.errors import UserError
 from nnsp.integer.clib import TableEnhancer
 from nnsp.places import ROOT
