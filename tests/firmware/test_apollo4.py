@@ -26,8 +26,9 @@ from board_doubles import (
     real_image,
 )
 from networks import STATE, WORD, classifier, listening
-from nnsp.device import events, live, reference
+from nnsp.commands.stream import events, live
 from nnsp.device import image as images
+from nnsp.device import reference
 from nnsp.device.boards import open_board
 from nnsp.device.link import Link, LinkLost
 from nnsp.device.messages import ENHANCED, RAW, START, Error, Hello, LiveHop, Settings, Type, error_text

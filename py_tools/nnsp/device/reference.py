@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nnsp.device.link import Streamed
 from nnsp.device.messages import Decision, Edge, Hello, Network
 from nnsp.errors import UserError
 from nnsp.places import ROOT
@@ -29,6 +30,25 @@ def find_table(model: str) -> Path:
         what = "no" if not found else "more than one"
         raise UserError(f"there is {what} {MODELS}/def_nn<id>_{model}.c; c_code_table_converter.py makes it")
     return found[0]
+
+
+def check_enhancer(board: str, hello: Hello, model: str) -> None:
+    """Refuse a board whose enhancer is not the model that was asked for, or that has none."""
+    if hello.enhancer is None:
+        raise UserError(
+            f"{board}: the board has no enhancer, its networks are {hello.models}; stream_events streams through them"
+        )
+    if hello.enhancer.name != model:
+        raise UserError(
+            f"{board}: the board has the model '{hello.enhancer.name}', '{model}' was asked for; "
+            f"load the other firmware, or say `model={hello.enhancer.name}`"
+        )
+
+
+def differing_samples(hello: Hello, streamed: Streamed, expected: NDArray[np.int16]) -> int:
+    """Count the samples that came back and are not as expected; unanswered hops do not count."""
+    differs = (streamed.audio != expected).reshape(-1, hello.hop)
+    return int(differs[streamed.answered].sum())
 
 
 def _check(hello: Hello, network: Network, model: Any, table: Path) -> None:

@@ -241,7 +241,6 @@ def _run(command: list[str], name: str, clip: str, timeout: float) -> None:
 def _board(text: str) -> Iterator[Callable[[Pair], Samples]]:
     """BOARD or BOARD@MODEL: the firmware's model, held against the C library here with the same tables."""
     from nnsp.device import reference as references
-    from nnsp.device import streaming
     from nnsp.device.boards import MACHINES, build_image, open_board
     from nnsp.device.link import Link
     from nnsp.device.messages import Settings
@@ -255,7 +254,7 @@ def _board(text: str) -> Iterator[Callable[[Pair], Samples]]:
         hello = link.hello()
         if hello.rate != audio.RATE:
             raise UserError(f"{name}: its model runs at {hello.rate} Hz, recordings here at {audio.RATE} Hz")
-        streaming.check_enhancer(name, hello, model)
+        references.check_enhancer(name, hello, model)
         reference = references.enhancer_of(table, hello)
 
         def process(samples: Samples) -> Samples:
@@ -264,7 +263,7 @@ def _board(text: str) -> Iterator[Callable[[Pair], Samples]]:
             if lost:
                 raise UserError(f"{name}: {lost} hops were lost on the link; scores need them all, try again")
             reference.reset()
-            differing = streaming.differing_samples(
+            differing = references.differing_samples(
                 hello, streamed, np.asarray(reference.process(samples), np.int16)
             )
             if differing:

@@ -24,9 +24,10 @@ from board_doubles import (
     small_table,
 )
 from networks import STATE, WORD, classifier, listening
-from nnsp.device import events, messages, reference
+from nnsp.commands.stream import events
+from nnsp.commands.stream.events import Order
+from nnsp.device import messages, reference
 from nnsp.device.boards import open_board
-from nnsp.device.events import Order
 from nnsp.device.link import Link
 from nnsp.device.messages import Decision, Edge, Error, Hello, Settings, Type
 from nnsp.device.samples import Packing

@@ -31,10 +31,11 @@ from board_doubles import (
     running,
     small_firmware,
 )
-from nnsp.device import boards, live, messages, reference, samples
+from nnsp.commands.stream import live
+from nnsp.commands.stream.live import Order
+from nnsp.device import boards, messages, reference, samples
 from nnsp.device.boards import open_board
 from nnsp.device.link import Link, LinkLost, Recorded
-from nnsp.device.live import Order
 from nnsp.device.messages import (
     ENHANCED,
     HELD,

@@ -14,7 +14,7 @@ from nnsp.device import image as images
 from nnsp.device.boards import MACHINES, build_image, open_board
 from nnsp.device.link import Link, Streamed
 from nnsp.device.messages import Hello, Settings
-from nnsp.device.reference import expected_output, find_table
+from nnsp.device.reference import check_enhancer, differing_samples, expected_output, find_table
 from nnsp.errors import UserError
 from nnsp.files import written
 from nnsp.signal import audio, metrics, plots
@@ -32,25 +32,6 @@ class Order:
     image: Path | None
     baud: int
     check: bool
-
-
-def check_enhancer(board: str, hello: Hello, model: str) -> None:
-    """Refuse a board whose enhancer is not the model that was asked for, or that has none."""
-    if hello.enhancer is None:
-        raise UserError(
-            f"{board}: the board has no enhancer, its networks are {hello.models}; stream_events streams through them"
-        )
-    if hello.enhancer.name != model:
-        raise UserError(
-            f"{board}: the board has the model '{hello.enhancer.name}', '{model}' was asked for; "
-            f"load the other firmware, or say `model={hello.enhancer.name}`"
-        )
-
-
-def differing_samples(hello: Hello, streamed: Streamed, expected: NDArray[np.int16]) -> int:
-    """Count the samples that came back and are not as expected; unanswered hops do not count."""
-    differs = (streamed.audio != expected).reshape(-1, hello.hop)
-    return int(differs[streamed.answered].sum())
 
 
 def report_rows(hello: Hello, streamed: Streamed) -> Iterator[tuple[str, str]]:

@@ -14,13 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from nnsp.commands.stream.recording import memory_rows, output_folder, write_json
 from nnsp.device import samples
 from nnsp.device.boards import MACHINES, build_image, open_board
 from nnsp.device.link import Link, LinkLost, Recorded
 from nnsp.device.messages import ENHANCED, RAW, Flag, Hello, LiveHop, Settings
-from nnsp.device.reference import enhancer_of, find_table
+from nnsp.device.reference import check_enhancer, enhancer_of, find_table
 from nnsp.device.samples import Packing
-from nnsp.device.streaming import check_enhancer, memory_rows, output_folder, write_json
 from nnsp.errors import UserError
 from nnsp.signal import audio
 from nnsp.signal.levels import to_db
