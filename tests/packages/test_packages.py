@@ -13,6 +13,7 @@ import soundfile
 
 from board_doubles import models_of
 from nnsp.device.boards import open_board
+from nnsp.device.kept import play
 from nnsp.device.link import Link
 from nnsp.integer.clib import TableEnhancer
 from nnsp.places import ROOT
@@ -215,7 +216,7 @@ def test_firmware_around_the_installed_library(tmp_path: Path, board: str, arch:
     samples = second_of_speech()
     with open_board(board, tmp_path / "build/firmware") as port:
         link_to_board = Link(port)
-        streamed = link_to_board.stream(link_to_board.hello(), samples)
+        streamed = play(link_to_board, link_to_board.hello(), samples)
     np.testing.assert_array_equal(streamed.audio, TableEnhancer(TABLE).process(samples))
 
 

@@ -2,7 +2,7 @@
 
 import enum
 import struct
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from nnsp.device.wire import Frame
 
 START = struct.Struct("<IHB")  # rate, hop, whether scores are sent
 START_LIVE = struct.Struct("<IHBBB")  # the same, streams, packing
-SET = struct.Struct("<HHBB")  # gain before the network, gain behind it, bypass, gating
+SET = struct.Struct("<HHBB")  # gain before the network, gain after it, bypass, gating
 HELD = struct.Struct("<IHHBB")  # the answer to SET: from which hop on, and the same
 LIVE = struct.Struct("<IHHBHH")  # work, late, missed, flags, level in, level out; then the packed hops
 RESULT = struct.Struct("<II")  # work, silenced; then the samples
@@ -63,6 +63,7 @@ class Error(enum.IntEnum):
 class Flag(enum.IntFlag):
     """Flags of LIVE."""
 
+    NONE = 0
     BYPASS = 1
     LATE = 2
     CLIPPED_IN = 4
@@ -164,7 +165,7 @@ class Hello:
 
 
 def _text(payload: bytes, at: int) -> tuple[str, int]:
-    """Text at a place of a payload, and the place behind it."""
+    """Read the text at a place of a payload; give it and the place after it."""
     end = at + 1 + payload[at]
     if end > len(payload):
         raise ValueError("a text runs over the end of its payload")
@@ -240,63 +241,61 @@ class Decision:
     edge: Edge
 
     @classmethod
-    def unpack(cls, payload: bytes) -> "Decision":
-        """Read a payload; raises ValueError where it is none."""
+    def unpack(cls, payload: bytes, hello: Hello) -> "Decision":
+        """Read a payload; raises ValueError where it is none of this board."""
         try:
             hop, model_id, label, probability, edge = EVENT.unpack(payload)
         except struct.error as error:
             raise ValueError(f"not an EVENT: {error}") from error
+        labels = {network.model_id: len(network.labels) for network in hello.classifiers}
+        if label >= labels.get(model_id, 0):
+            raise ValueError("an EVENT of a label that the board does not have")
         return cls(hop, model_id, label, probability, Edge(edge))
 
 
-@dataclass
-class Decisions:
-    """What classifiers said in the course of a stream, each in its place however it came.
+@dataclass(frozen=True, eq=False)
+class Scores:
+    """One SCORES: what the classifiers have said up to a hop, in the order of the HELLO.
 
     Attributes
     ----------
-    events : dict of int to Decision
-        By number; numbers that are missing up to `Stats.events` were lost.
-    scores : dict of int to (bool [classifiers], int16 [labels])
-        By hop: whether each classifier gave scores in this hop, and the last ones of all, Q15.
+    given : bool [classifiers]
+        Whether the scores are of this hop, not older.
+    values : int16 [labels of all classifiers]
+        Q15.
     """
 
-    events: dict[int, Decision] = field(default_factory=dict)
-    scores: dict[int, tuple[NDArray[np.bool_], NDArray[np.int16]]] = field(default_factory=dict)
+    given: NDArray[np.bool_]
+    values: NDArray[np.int16]
 
-    def take(self, frame: Frame, hello: Hello) -> Decision | None:
-        """Take an EVENT, which is given back where it is new, or a SCORES; raises ValueError where it is none."""
-        if frame.type == Type.EVENT:
-            decision = Decision.unpack(frame.payload)
-            labels = {network.model_id: len(network.labels) for network in hello.classifiers}
-            if decision.label >= labels.get(decision.model_id, 0):
-                raise ValueError("an EVENT of a label that the board does not have")
-            if frame.sequence in self.events:
-                return None
-            self.events[frame.sequence] = decision
-            return decision
-        given, scores, at = [], [], 0
+    @classmethod
+    def unpack(cls, payload: bytes, hello: Hello) -> "Scores":
+        """Read a payload; raises ValueError where it is none of this board."""
+        given, values, at = [], [], 0
         for network in hello.classifiers:
-            part = frame.payload[at : at + 1 + 2 * len(network.labels)]
+            part = payload[at : at + 1 + 2 * len(network.labels)]
             if len(part) != 1 + 2 * len(network.labels):
                 raise ValueError("a SCORES that is too short")
             given.append(bool(part[0]))
-            scores.append(np.frombuffer(part, "<i2", offset=1).astype(np.int16))
+            values.append(np.frombuffer(part, "<i2", offset=1).astype(np.int16))
             at += len(part)
-        if at != len(frame.payload):
+        if at != len(payload):
             raise ValueError("a SCORES that is too long")
-        self.scores[frame.sequence] = np.array(given), np.concatenate(scores)
-        return None
+        return cls(np.array(given, np.bool_), np.concatenate([np.zeros(0, np.int16), *values]))
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What SET sets; gains as in `nnsp.device.samples.gain_of`."""
+    """What SET sets; gains as in `nnsp.device.samples.gain_of`, of the microphone and of what comes out."""
 
     gain_in: int = GAIN_ONE
     gain_out: int = GAIN_ONE
     bypass: bool = False
     gating: bool = True
+
+    def pack(self) -> bytes:
+        """Give the payload of a SET."""
+        return SET.pack(self.gain_in, self.gain_out, self.bypass, self.gating)
 
 
 NEUTRAL = Settings()

@@ -28,6 +28,7 @@ from board_doubles import (
     SANITIZE,
     Fault,
     FaultyPort,
+    Given,
     Raw,
     SocketPort,
     build_board,
@@ -37,8 +38,8 @@ from board_doubles import (
     noise,
     running,
 )
-from nnsp.device import link as links
 from nnsp.device import messages
+from nnsp.device.kept import Streamed, play
 from nnsp.device.link import Link, LinkLost
 from nnsp.device.messages import Error, Type
 from nnsp.device.wire import OVERHEAD_BYTES, VERSION, Event, Frame, Parser, Port, encode
@@ -238,23 +239,26 @@ def test_board_says_what_it_is(port: SocketPort) -> None:
 
 def test_stream_comes_back_whole(port: SocketPort) -> None:
     link, samples = Link(port), noise(300)
-    done: list[int] = []
-    streamed = link.stream(link.hello(), samples, done.append)
+    given = Given()
+    streamed = play(link, link.hello(), samples, given)
     np.testing.assert_array_equal(streamed.audio, double_output(samples))
     assert streamed.answered.all() and not streamed.silenced.any()
     np.testing.assert_array_equal(streamed.work, np.arange(300) + streamed.work[0])
-    assert sum(done) == 300
+    assert [hop.number for hop in given.hops] == list(range(300)) and given.end is streamed.end
+    for hop, sent in zip(given.hops, samples.reshape(-1, 160), strict=True):
+        np.testing.assert_array_equal(hop.sent, sent)
+        np.testing.assert_array_equal(hop.heard, sent)
     stats = streamed.stats
     assert (stats.hops, stats.next_hop, stats.lost, stats.doubled, stats.broken) == (300, 300, 0, 0, 0)
     assert (stats.refused, stats.unsent, stats.worst) == (0, 0, streamed.work.max())
     # Twice the same: each stream starts from silence.
-    np.testing.assert_array_equal(link.stream(link.hello(), samples).audio, streamed.audio)
+    np.testing.assert_array_equal(play(link, link.hello(), samples).audio, streamed.audio)
 
 
-def check_faulty_stream(port: Port, samples: np.ndarray) -> links.Streamed:
+def check_faulty_stream(port: Port, samples: np.ndarray) -> Streamed:
     """Stream over a line with faults: every hop in its place, every loss counted."""
     link = quick(port)
-    streamed = link.stream(link.hello(), samples)
+    streamed = play(link, link.hello(), samples)
     heard = samples.reshape(-1, 160).copy()
     heard[streamed.silenced] = 0
     expected = double_output(heard).reshape(-1, 160)
@@ -271,7 +275,7 @@ def test_faults_on_the_way_to_the_board(port: SocketPort, fault: Fault, seed: in
     streamed = check_faulty_stream(FaultyPort(port, to_board=fault, seed=seed), noise(200))
     stats = streamed.stats
     lossless = fault.__name__ in ("double_chunks", "insert_noise")
-    assert (stats.lost + streamed.resent == 0) == lossless
+    assert (stats.lost + streamed.end.resent == 0) == lossless
     assert (stats.broken > 0) == (fault.__name__ not in ("drop_chunks", "double_chunks"))
     assert (stats.doubled > 0) == (fault.__name__ == "double_chunks")
     assert streamed.answered.all()
@@ -285,9 +289,9 @@ def test_faults_on_the_way_back(port: SocketPort, fault: Fault, seed: int) -> No
     if fault.__name__ not in ("double_chunks", "insert_noise"):
         assert not streamed.answered.all()
     if fault.__name__ == "double_chunks":
-        assert streamed.doubled > 0
+        assert streamed.end.doubled > 0
     if fault.__name__ == "insert_noise":
-        assert streamed.broken > 0
+        assert streamed.end.broken > 0
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -308,7 +312,7 @@ def test_a_lost_tail_is_sent_again(port: SocketPort) -> None:
 
     samples = noise(20)
     streamed = check_faulty_stream(LosesEnd(port), samples)
-    assert (streamed.resent, streamed.stats.lost) == (3, 0)
+    assert (streamed.end.resent, streamed.stats.lost) == (3, 0)
     np.testing.assert_array_equal(streamed.audio, double_output(samples))
 
 
@@ -390,7 +394,7 @@ def test_a_host_that_does_not_read_blocks_nothing(port: SocketPort) -> None:
     stats = link.stats()
     assert stats.hops == 4000 and stats.unsent > 0
     samples = noise(30)
-    np.testing.assert_array_equal(link.stream(link.hello(), samples).audio, double_output(samples))
+    np.testing.assert_array_equal(play(link, link.hello(), samples).audio, double_output(samples))
 
 
 def test_a_host_that_left_in_mid_stream_hinders_no_other(port: SocketPort) -> None:
@@ -398,7 +402,7 @@ def test_a_host_that_left_in_mid_stream_hinders_no_other(port: SocketPort) -> No
     port.send(encode(Type.AUDIO, 0, AUDIO)[:100])
     samples = noise(30)
     link = quick(port)
-    np.testing.assert_array_equal(link.stream(link.hello(), samples).audio, double_output(samples))
+    np.testing.assert_array_equal(play(link, link.hello(), samples).audio, double_output(samples))
 
 
 def test_exit_ends_the_program(board: Path) -> None:
@@ -438,7 +442,7 @@ def said_hello(rate: int = 16000, hop: int = 160, unit: int = 0, gate: int = 0, 
     return messages.HELLO.pack(rate, hop, 320, 2, 320, 0, 0, unit, gate, networks) + b"\x06played\x00\x010"
 
 
-def play(other: socket.socket, hello: bytes, on_audio: bytes) -> None:
+def answer(other: socket.socket, hello: bytes, on_audio: bytes) -> None:
     """Answer requests as a board does, and the third AUDIO with something else."""
     parser = Parser()
     with suppress(OSError):  # the test has closed its end
@@ -460,7 +464,7 @@ def play(other: socket.socket, hello: bytes, on_audio: bytes) -> None:
 @pytest.mark.parametrize(
     ("said", "sentence"),
     [
-        (encode(Type.HELLO, 0), r"started anew in the middle of the stream \(after 2 of 9 hops\)"),
+        (encode(Type.HELLO, 0), r"restarted in the middle of the stream \(after 2 of 9 hops\)"),
         (
             encode(Type.ERROR, 0, struct.pack("<HBB", Error.FAULT, 0, 18) + b"UsageFault at 0x12"),
             r"the program on the board crashed: UsageFault at 0x12 \(after 2 of 9 hops\)",
@@ -476,10 +480,10 @@ def test_a_board_that_stops_in_mid_stream(
 ) -> None:
     port, other = line
     hello = said_hello(networks=1) + messages.NETWORK.pack(0, 0, 0, 0, 0, 0, 0) + b"\x01m"
-    threading.Thread(target=play, args=(other, hello, said), daemon=True).start()
+    threading.Thread(target=answer, args=(other, hello, said), daemon=True).start()
     link = Link(port)
     with pytest.raises(LinkLost, match=sentence):
-        link.stream(link.hello(), noise(9))
+        play(link, link.hello(), noise(9))
 
 
 def test_a_refused_request_is_the_users_sentence(port: SocketPort) -> None:

@@ -26,8 +26,9 @@ from board_doubles import (
 )
 from nnsp.commands.stream import recording
 from nnsp.commands.stream.recording import Order
-from nnsp.device import boards, reference
-from nnsp.device.link import Link, Streamed
+from nnsp.device import boards, reference, session
+from nnsp.device.playback import Playback
+from nnsp.device.session import Hop
 from nnsp.device.wire import Port
 from nnsp.errors import UserError
 from nnsp.integer.clib import TableEnhancer
@@ -94,7 +95,7 @@ def test_lost_and_broken_frames_are_counted_and_the_rest_still_equal(
         with boards.open_board(*arguments) as port:
             yield FaultyPort(port, to_board=drop_chunks, to_host=corrupt_bytes, seed=4)
 
-    monkeypatch.setattr(recording, "open_board", bad_line)
+    monkeypatch.setattr(session, "open_board", bad_line)
     recording.run(replace(order, clean=None))
     report = json.loads((order.output / "report.json").read_text())
     assert report["differing_samples"] == 0
@@ -106,14 +107,15 @@ def test_lost_and_broken_frames_are_counted_and_the_rest_still_equal(
 
 
 def test_a_board_that_computes_something_else(order: Order, monkeypatch: pytest.MonkeyPatch) -> None:
-    stream = Link.stream
+    hops = Playback.__iter__
 
-    def wrong(*arguments: Any) -> Streamed:
-        streamed = stream(*arguments)
-        streamed.audio[5000] ^= 1
-        return streamed
+    def wrong(self: Playback) -> Iterator[Hop]:
+        for hop in hops(self):
+            if hop.number == 31 and hop.enhanced is not None:
+                hop.enhanced[40] ^= 1
+            yield hop
 
-    monkeypatch.setattr(Link, "stream", wrong)
+    monkeypatch.setattr(Playback, "__iter__", wrong)
     with pytest.raises(UserError, match=r"^qemu_m4: 1 samples differ from what the C library makes"):
         recording.run(order)
     recording.run(replace(order, check=False))
