@@ -123,7 +123,10 @@ static void listen(networks *n, networks_classifier *c)
     }
 }
 
-/* With speech a detector begins anew, for what it held back is over, and so does a clip, to have the word from its beginning. */
+/*
+ * As speech begins, a detector is reset, for what it held back is over, and so is a clip, to have the
+ * word from its beginning.
+ */
 static void wake(networks_classifier *c)
 {
     if (c->model->network->clip_frames != 0) {
