@@ -50,7 +50,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
     arch = arch_text.load(text)
     folder = ModelFolder(root / "models", arch)
     normalisation = Normalisation(np.full(72, 18, np.float32), np.full(72, 3, np.float32))
-    folder.start(FrontEnd(), normalisation, {}, SpeechEnhancement().form())
+    folder.start(FrontEnd(), normalisation, {}, SpeechEnhancement().to_json())
     build(arch, seed=1).save_weights(folder.weights_path(1))
     mixture = Mixer.open(make_list(root), 0).row(0, 0, 3, 48000)
     audio.write_wav(root / "noisy.wav", mixture.noisy)

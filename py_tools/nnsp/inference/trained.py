@@ -115,6 +115,6 @@ def load_trained(
     fe, normalisation = folder.frontend()
     model = build(arch)
     folder.load_weights(model, epoch)
-    task = tasks.restored(folder.task())
+    task = tasks.from_json(folder.task())
     path = folder.weights_path(epoch)
     return Trained(task, arch, fe, normalisation.mean, normalisation.std, model, epoch, path)

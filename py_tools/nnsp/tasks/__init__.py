@@ -29,6 +29,6 @@ def find(name: str) -> type[Task]:
     return found
 
 
-def restored(form: dict[str, Any]) -> Task:
+def from_json(form: dict[str, Any]) -> Task:
     """The task that a model's folder was trained for, from its task.json."""
-    return find(form["task"]).restored(form)
+    return find(form["task"]).from_json(form)

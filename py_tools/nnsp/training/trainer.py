@@ -110,7 +110,7 @@ class Trainer:
         normalisation = self.task.normalise(self.fe, self.sources[0])
         if self.workers.first:
             provenance = {**provenance, "loss": self.task.objective}
-            self.folder.start(self.fe, normalisation, provenance, self.task.form())
+            self.folder.start(self.fe, normalisation, provenance, self.task.to_json())
             _, normalisation = self.folder.frontend()  # whose numbers are rounded
         normalisation = Normalisation(*self.workers.share((normalisation.mean, normalisation.std)))
         self._compile(normalisation)
@@ -130,7 +130,7 @@ class Trainer:
         form = self.folder.task()
         if (form["task"], form["labels"]) != (self.task.name, list(self.task.labels)):
             raise UserError(
-                f"{self.folder.path}: was trained for {_described(form)}, not {_described(self.task.form())}; "
+                f"{self.folder.path}: was trained for {_described(form)}, not {_described(self.task.to_json())}; "
                 "give `models_dir=DIR` for another folder"
             )
         trained_with, normalisation = self.folder.frontend()
@@ -225,7 +225,7 @@ class Trainer:
                     log.add_scalar(name, row[name], self.epoch)
                 log.flush()
                 print(
-                    f"epoch {self.epoch}: loss {loss:.5f}, unseen {val_loss:.5f}, {self.task.told(row)}, "
+                    f"epoch {self.epoch}: loss {loss:.5f}, unseen {val_loss:.5f}, {self.task.describe(row)}, "
                     f"{seconds:.0f} s, {waited / seconds:.0%} of it waiting for data",
                     flush=True,
                 )

@@ -183,7 +183,7 @@ def test_tool_trains_and_its_folder_knows_the_words(
     common = *lists, *said, "--nn_arch=def_small.txt", "--batchsize=2", "--batches=2", "--timesteps=50"
     assert run(monkeypatch, train_kws, *common, "--num_epoch=1", "--models_dir=models") == 0
     trained = ModelFolder(tmp_path / "models", arch_text.load("def_small.txt"))
-    assert tasks.restored(trained.task()) == task_keywords.Keywords(labels=("none", "high", "low"))
+    assert tasks.from_json(trained.task()) == task_keywords.Keywords(labels=("none", "high", "low"))
     assert {"val_found", "val_false"} <= trained.history(1)[0].keys()
     more = *common, "--num_epoch=2", "--models_dir=models", "--epoch_loaded=latest", "--quantized=1"
     assert run(monkeypatch, train_kws, *more) == 0

@@ -381,7 +381,7 @@ def test_other_features(train: Train) -> None:
         train(fe=pspec)
     folder = train(fe=pspec, arch=arch, epochs=1).folder
     folder.start(
-        FrontEnd(bands=257), Normalisation(np.ones(257, "f"), np.ones(257, "f")), {}, ENHANCEMENT.form()
+        FrontEnd(bands=257), Normalisation(np.ones(257, "f"), np.ones(257, "f")), {}, ENHANCEMENT.to_json()
     )
     folder.weights_path(1).touch()
     with pytest.raises(UserError, match="was trained with feat_type mel, not pspec; give `feat_type=mel`"):
