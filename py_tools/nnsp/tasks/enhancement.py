@@ -116,7 +116,7 @@ class SpeechEnhancement(Task):
             features = frontend.features(level_x, normalisation.mean, normalisation.std, ops)
             mask, state = model.step(features, state, quantized, dropout)
             gain = frontend.gain(fe, mask, ops)
-            return distance(losses.Frames(fe, gain, x, s, level, valid)), (gain, state)
+            return distance(losses.Frames(fe, losses.Gain(gain), x, s, level, valid)), (gain, state)
 
         return of_chunk
 
