@@ -121,6 +121,9 @@ class Waveform(Estimate):
 class Frames:
     """Some frames of a batch of sequences, in tensors.
 
+    Each loss of a sum computes `spectrum` and `power` for itself: shared, they would add up the gradients in another
+    order, and a training from before could not go on to the same last bit.
+
     Parameters
     ----------
     fe : FrontEnd
@@ -162,12 +165,12 @@ class Frames:
         product = self.scale * _real_product(self.noisy, self.clean)
         return product * ops.rsqrt(self.noisy_power * self.clean_power + FLOOR**2)
 
-    @cached_property
+    @property
     def spectrum(self) -> tuple[Any, Any]:
         """Y as (re, im)."""
         return self.estimate.spectrum(self)
 
-    @cached_property
+    @property
     def power(self) -> Any:
         """|Y|^2 over the power of speech."""
         return self.estimate.power(self)
