@@ -1,18 +1,19 @@
-"""The commands: each is a module with `main`, and a row of `COMMANDS`."""
+"""The commands: each is a module with `main` and a row of `COMMANDS`; those of a task follow from `tasks.TASKS`."""
 
 from importlib import import_module
+from pathlib import Path
 from typing import NoReturn
 
 from nnsp.commands.run import run
+from nnsp.tasks import TASKS
 
 COMMANDS = {
-    "train_se": "train.enhancement",
-    "train_vad": "train.voice",
-    "train_kws": "train.keywords",
-    "train_rec": "train.recognition",
-    "evaluate_se": "evaluate.enhancement",
-    "evaluate_vad": "evaluate.voice",
-    "evaluate_kws": "evaluate.keywords",
+    **{
+        f"{step}_{task}": f"{step}.{file}"
+        for step in ("train", "evaluate")
+        for task, file in TASKS.items()
+        if (Path(__file__).parent / step / f"{file}.py").exists()
+    },
     "data_se": "data.mixtures",
     "data_kws": "data.keywords",
     "stream_se": "stream.enhancement",

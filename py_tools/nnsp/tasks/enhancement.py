@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from nnsp.integer import tables
 from nnsp.network import arch as arch_text
 from nnsp.network.arch import Arch
-from nnsp.network.streaming import Network
+from nnsp.network.network import Network
 from nnsp.signal import frontend, metrics
 from nnsp.signal.frontend import FrontEnd
 from nnsp.training import losses
@@ -93,7 +93,7 @@ class SpeechEnhancement(Task):
 
     def loss(
         self,
-        model: Network,
+        network: Network,
         fe: FrontEnd,
         normalisation: Normalisation,
         quantized: bool,
@@ -114,7 +114,7 @@ class SpeechEnhancement(Task):
             s = frontend.analyse(fe, clean, ops)
             level_x = frontend.levels(fe, *x, ops)
             features = frontend.features(level_x, normalisation.mean, normalisation.std, ops)
-            mask, state = model.step(features, state, quantized, dropout)
+            mask, state = network.step(features, state, quantized, dropout)
             gain = frontend.gain(fe, mask, ops)
             return distance(losses.Frames(fe, losses.Gain(gain), x, s, level, valid)), (gain, state)
 
@@ -134,3 +134,6 @@ class SpeechEnhancement(Task):
     def describe(self, row: dict[str, Any]) -> str:
         """Say the gain of SI-SDR."""
         return f"SI-SDR {row['val_si_sdr_gain_db']:+.2f} dB"
+
+
+TASK = SpeechEnhancement

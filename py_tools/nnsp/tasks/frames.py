@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from nnsp.integer import tables
 from nnsp.network import arch as arch_text
 from nnsp.network.arch import Arch
-from nnsp.network.streaming import Network
+from nnsp.network.network import Network
 from nnsp.signal import frontend
 from nnsp.signal.frontend import FrontEnd
 from nnsp.training.folder import Normalisation
@@ -73,7 +73,7 @@ class FrameTask(Task):
 
     def loss(
         self,
-        model: Network,
+        network: Network,
         fe: FrontEnd,
         normalisation: Normalisation,
         quantized: bool,
@@ -90,7 +90,7 @@ class FrameTask(Task):
         ) -> tuple[Any, tuple[Any, Any]]:
             level = frontend.levels(fe, *frontend.analyse(fe, heard, ops), ops)
             features = frontend.features(level, normalisation.mean, normalisation.std, ops)
-            p, state = model.step(features, state, quantized, dropout)
+            p, state = network.step(features, state, quantized, dropout)
             if len(self.labels) == 1:
                 p = ops.concatenate([1 - p, p], axis=-1)
             right = ops.sum(p * ops.one_hot(ops.cast(target, "int32"), p.shape[-1]), axis=-1)

@@ -78,3 +78,6 @@ class Keywords(FrameTask):
         return (
             f"{row['val_found']:.1%} of frames of words found, {row['val_false']:.2%} of others taken for one"
         )
+
+
+TASK = Keywords

@@ -17,7 +17,7 @@ from nnsp.errors import UserError
 from nnsp.integer import tables
 from nnsp.network import arch as arch_text
 from nnsp.network.arch import Arch
-from nnsp.network.streaming import Network
+from nnsp.network.network import Network
 from nnsp.signal import clip_features, frontend
 from nnsp.signal.frontend import SMALLEST_STD, FrontEnd
 from nnsp.training.folder import Normalisation
@@ -122,7 +122,7 @@ class Recognition(Task):
 
     def loss(
         self,
-        model: Network,
+        network: Network,
         fe: FrontEnd,
         normalisation: Normalisation,
         quantized: bool,
@@ -140,7 +140,7 @@ class Recognition(Task):
         ) -> tuple[Any, tuple[Any, Any]]:
             level = rows if self.features else frontend.levels(fe, *frontend.analyse(fe, rows, ops), ops)
             features = frontend.features(level, normalisation.mean, normalisation.std, ops)
-            scores, state = model.step(features, state, quantized, dropout)
+            scores, state = network.step(features, state, quantized, dropout)
             wanted = ops.one_hot(classes, len(self.labels)) * (1 - smoothing) + smoothing / len(self.labels)
             entropy = -ops.sum(wanted * ops.log(scores[:, -1] + SMALLEST_SCORE), axis=-1)
             return ops.sum(entropy * weights) / ops.maximum(ops.sum(weights), 1.0), (scores[:, -1:], state)
@@ -164,6 +164,9 @@ class Recognition(Task):
     def from_json(cls, form: dict[str, Any]) -> Self:
         """Make the task of what its folder keeps."""
         return cls(labels=tuple(form["labels"]), features=form["features"], seconds=form["seconds"])
+
+
+TASK = Recognition
 
 
 def items(sounds: Clips, features: str, length: int) -> list[Floats]:

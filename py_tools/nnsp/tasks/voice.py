@@ -72,3 +72,6 @@ class VoiceActivity(FrameTask):
     def describe(self, row: dict[str, Any]) -> str:
         """Say both metrics."""
         return f"AUC {row['val_auc']:.4f}, equal error rate {row['val_equal_error_rate']:.1%}"
+
+
+TASK = VoiceActivity

@@ -99,8 +99,9 @@ def parse(text: str, known: Known, what: str, source: str) -> Choice:
     """
     found = re.fullmatch(FORM, "".join(text.split()))
     if not found:
+        first = next(iter(known))
         raise UserError(
-            f"{where(text, source)}: expected {what} such as {next(iter(known))}, with values in ( )"
+            f"{where(text, source)}: expected a name such as {first}, and perhaps values in brackets"
         )
     return choose(found[1], found[2], known, what, where(text, source))
 

@@ -21,8 +21,8 @@ from nnsp.errors import UserError
 from nnsp.signal import frontend
 from nnsp.signal.frontend import FrontEnd
 from nnsp.training.choices import FORM, NUMBER, Choice, Number, Word, choose, where
+from nnsp.training.settings import LOSS
 
-DEFAULT = "compressed"
 FLOOR = 1e-10  # of a power relative to that of speech: 100 dB below it nothing is steep any more
 GOOD = 1e-3  # distance of a sequence from which on it hardly matters
 LITTLE = 3e-3  # the same where its logarithm is taken: an error 25 dB below the speech
@@ -445,4 +445,4 @@ def parse(text: str, source: str = "loss") -> Loss:
             return Loss(tuple(terms))
 
 
-USUAL = parse(DEFAULT)
+USUAL = parse(LOSS.default)

@@ -13,7 +13,7 @@ from tqdm import tqdm
 from nnsp.data.source import Source, prefetch
 from nnsp.errors import UserError
 from nnsp.network.arch import Arch
-from nnsp.network.streaming import Network
+from nnsp.network.network import Network
 from nnsp.signal import frontend
 from nnsp.signal.frontend import SMALLEST_STD, FrontEnd
 from nnsp.training.folder import Normalisation
@@ -91,7 +91,7 @@ class Task(ABC):
 
     @abstractmethod
     def check(self, arch: Arch, fe: FrontEnd) -> None:
-        """Refuse a network that does not serve the task.
+        """Refuse the text of a network that does not serve the task.
 
         Raises
         ------
@@ -133,7 +133,7 @@ class Task(ABC):
     @abstractmethod
     def loss(
         self,
-        model: Network,
+        network: Network,
         fe: FrontEnd,
         normalisation: Normalisation,
         quantized: bool,

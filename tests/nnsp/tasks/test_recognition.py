@@ -166,7 +166,7 @@ def test_what_is_asked_of_many(
     form = json.loads(form_path.read_text())
     form_path.write_text(json.dumps({**form, "labels": ["low", "high", "hiss"]}))
     train(run, path, sounds / "clips", tmp_path, "--batches=1", "--num_epoch=2", "--epoch_loaded=latest")
-    assert ModelFolder(tmp_path, load_trained(path, 2, tmp_path).arch).task()["labels"][0] == "low"
+    assert ModelFolder(tmp_path, load_trained(path, 2, tmp_path).arch.name).task()["labels"][0] == "low"
     form_path.write_text(json.dumps({**form, "labels": ["low", "high", "hum"]}))
     with pytest.raises(UserError, match="does not know the class 'hiss'"):
         train(run, path, sounds / "clips", tmp_path, "--batches=1", "--num_epoch=3", "--epoch_loaded=latest")
