@@ -185,7 +185,7 @@ def test_networks_that_do_not_serve(
         train(run, text("narrow", 14, 16), sounds / "clips", tmp_path, "--features=timbre33")
     with pytest.raises(UserError, match=r"--shares=0\.9 0\.2 0\.1"):
         train(run, text("shares", 13, 40), sounds / "clips", tmp_path, "--shares", 0.9, 0.2, 0.1)
-    with pytest.raises(UserError, match="--batches=-1 must be 1 or more"):
+    with pytest.raises(UserError, match="`batches=-1` must be 1 or more"):
         train(run, text("none", 13, 40), sounds / "clips", tmp_path, "--feat_type=mfcc", "--batches=-1")
     with pytest.raises(UserError, match="unknown features 'mffc'"):
         run(compare_rec, "--nn_arch", f"{endless}:mffc", f"--clips={sounds}/clips", f"--output={tmp_path}/c")
