@@ -1,5 +1,6 @@
 """How every command starts and ends."""
 
+import os
 import re
 import shlex
 import sys
@@ -9,10 +10,6 @@ from typing import NoReturn
 
 from nnsp.commands.quiet import silence_tensorflow
 from nnsp.errors import UserError
-from nnsp.training.settings import SETTINGS
-
-FLAGS = {setting.name: setting.flag for setting in SETTINGS if setting.flag}
-"""Flags of the settings of training, some of which have another name."""
 
 SETTING = re.compile(r"`(\w+)(?:=([^`]*))?`")
 
@@ -54,6 +51,11 @@ def run(main: Callable[[], None], on_interrupt: str = "stopped") -> NoReturn:
         print(file=sys.stderr)
         say(on_interrupt)
         sys.exit(130)
+    except BrokenPipeError:
+        os.dup2(
+            os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
+        )  # whoever read us has enough, as `head`
+        sys.exit(141)
     sys.exit(0)
 
 
@@ -70,9 +72,12 @@ def say(sentence: str) -> None:
 
 def with_flags(sentence: str) -> str:
     """Show the settings of an error as the flags that set them: `timesteps=7` becomes --timesteps=7."""
+    from nnsp.training.settings import SETTINGS  # which needs NumPy; the list of commands does not
+
+    flags = {setting.name: setting.flag for setting in SETTINGS if setting.flag}
 
     def flag(found: re.Match[str]) -> str:
         name, value = found.groups()
-        return f"--{FLAGS.get(name, name)}" + ("" if value is None else f"={shlex.quote(value)}")
+        return f"--{flags.get(name, name)}" + ("" if value is None else f"={shlex.quote(value)}")
 
     return SETTING.sub(flag, sentence)

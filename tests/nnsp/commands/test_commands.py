@@ -1,5 +1,6 @@
 """The table of commands, their start, and the flags that users were promised."""
 
+import os
 import re
 import subprocess
 import sys
@@ -59,6 +60,22 @@ def test_every_command_is_listed_with_a_line() -> None:
         assert shim.stem in commands.COMMANDS
     header = (places.HEADERS / "nnsp.h").read_text()
     assert f'"{nnsp("--version").stdout.split()[1]}"' in header
+
+
+def test_the_list_needs_nothing_that_is_installed_later() -> None:
+    command = [sys.executable, "-S", "-m", "nnsp", "help", "enhance"]  # without site-packages
+    environment = {"PYTHONPATH": str(ROOT / "py_tools")}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    assert done.returncode == 0 and done.stdout.startswith("enhance: "), done.stderr
+
+
+def test_a_reader_that_has_enough_ends_a_command_quietly(tmp_path: Path) -> None:
+    command = f"{sys.executable} -m nnsp detect {places.DEMO / 'noisy.wav'} | head -n 0"
+    environment = {"PYTHONPATH": str(ROOT / "py_tools"), "PATH": os.environ["PATH"]}
+    done = subprocess.run(
+        ["sh", "-c", command], capture_output=True, text=True, check=False, env=environment, cwd=tmp_path
+    )
+    assert done.stderr == ""
 
 
 @pytest.mark.parametrize(
