@@ -8,10 +8,6 @@ from pathlib import Path
 from typing import NoReturn
 
 from nnsp.errors import UserError
-from nnsp.training.settings import SETTINGS
-
-FLAGS = {setting.name: setting.flag for setting in SETTINGS if setting.flag}
-"""Flags of the settings of training, some of which have another name."""
 
 SETTING = re.compile(r"`(\w+)(?:=([^`]*))?`")
 
@@ -50,9 +46,12 @@ def say(sentence: str) -> None:
 
 def with_flags(sentence: str) -> str:
     """Show the settings of an error as the flags that set them: `timesteps=7` becomes --timesteps=7."""
+    from nnsp.training.settings import SETTINGS  # not above: it brings NumPy, which most starts do not need
+
+    flags = {setting.name: setting.flag for setting in SETTINGS if setting.flag}
 
     def flag(found: re.Match[str]) -> str:
         name, value = found.groups()
-        return f"--{FLAGS.get(name, name)}" + ("" if value is None else f"={shlex.quote(value)}")
+        return f"--{flags.get(name, name)}" + ("" if value is None else f"={shlex.quote(value)}")
 
     return SETTING.sub(flag, sentence)
