@@ -12,6 +12,7 @@ void hops_begin(session *s)
     s->next_hop = 0;
     s->silenced = 0;
     s->stopped = false;
+    s->was_set = false;
     if (s->ready == NNSP_OK) {
         networks_reset(&s->networks);
     }

@@ -1,5 +1,5 @@
 /*
- * Frames between host and board; docs/link.md is the specification, py_tools/nnsp/device/link.py
+ * Frames between host and board; docs/link.md is the specification, py_tools/nnsp/device/wire.py
  * the twin.
  */
 #ifndef LINK_H
@@ -15,8 +15,8 @@
 #define LINK_OVERHEAD_BYTES (LINK_HEADER_BYTES + LINK_CRC_BYTES)
 
 /*
- * The most that a frame with this payload takes on the wire: COBS codes and a zero at each end come
- * on top.
+ * The most that a frame with this payload takes on the wire: COBS codes and a zero at each end
+ * come on top.
  */
 #define LINK_WIRE_BYTES(payload) \
     ((payload) + LINK_OVERHEAD_BYTES + ((payload) + LINK_OVERHEAD_BYTES) / 254u + 1u + 2u)
@@ -65,7 +65,8 @@ typedef enum link_packing { LINK_PCM16 = 0, LINK_ADPCM4 = 1 } link_packing;
 
 typedef enum link_event {
     LINK_NONE = 0, /* no frame has ended with this byte */
-    LINK_FRAME, /* a good one: type, sequence, payload and payload_bytes hold until the next byte */
+    /* A good frame: type, sequence, payload and payload_bytes hold until the next byte. */
+    LINK_FRAME,
     LINK_TRUNCATED,
     LINK_TOO_LONG,
     LINK_BAD_CRC,
@@ -91,7 +92,8 @@ typedef struct link_parser {
 uint32_t link_crc32(const uint8_t *bytes, size_t count);
 
 /*
- * Write one frame to wire. Returns its bytes, or 0 where capacity < LINK_WIRE_BYTES(payload_bytes).
+ * Write one frame to wire. Returns its bytes, or 0 where capacity <
+ * LINK_WIRE_BYTES(payload_bytes).
  */
 size_t link_encode(link_type type, uint32_t sequence, const uint8_t *payload, size_t payload_bytes,
                    uint8_t *wire, size_t capacity);

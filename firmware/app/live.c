@@ -49,7 +49,7 @@ bool live_start(session *s)
         return false;
     }
     s->microphone_lost = port_microphone_lost();
-    s->astray = 0;
+    s->lost_samples = 0;
     s->streams = streams;
     s->packing = packing;
     samples_adpcm_init(&s->adpcm[0]);
@@ -64,16 +64,16 @@ bool live_start(session *s)
 static bool hear(session *s)
 {
     const uint32_t lost = port_microphone_lost();
-    s->astray += lost - s->microphone_lost;
+    s->lost_samples += lost - s->microphone_lost;
     s->microphone_lost = lost;
-    if (s->astray != 0) {
-        const uint32_t rest = (MODEL_HOP - s->astray % MODEL_HOP) % MODEL_HOP;
+    if (s->lost_samples != 0) {
+        const uint32_t rest = (MODEL_HOP - s->lost_samples % MODEL_HOP) % MODEL_HOP;
         if (rest != 0 && port_microphone_read(s->heard, rest) == 0) {
             return false;
         }
-        s->next_hop += (s->astray + rest) / MODEL_HOP;
-        s->count.lost += (s->astray + rest) / MODEL_HOP;
-        s->astray = 0;
+        s->next_hop += (s->lost_samples + rest) / MODEL_HOP;
+        s->count.lost += (s->lost_samples + rest) / MODEL_HOP;
+        s->lost_samples = 0;
     }
     return port_microphone_read(s->heard, MODEL_HOP) != 0;
 }
@@ -111,8 +111,8 @@ static void send_hop(session *s)
     }
     s->waiting = hear(s);
     const uint32_t per_hop = s->facts->count_hz / (networks_models[0]->frontend->rate / MODEL_HOP);
-    const bool late =
-        s->waiting || s->astray != 0 || s->count.lost != missed || (per_hop != 0 && work > per_hop);
+    const bool late = s->waiting || s->lost_samples != 0 || s->count.lost != missed ||
+                      (per_hop != 0 && work > per_hop);
     if (late) {
         flags |= LINK_LIVE_LATE;
         s->count.late++;

@@ -107,13 +107,21 @@ static void set(session *s)
                "gains go from 0 to 32768 (1024 is 0 dB), bypass and gating are 0 or 1");
         return;
     }
-    s->gain_in = gain_in;
-    s->gain_out = gain_out;
-    s->bypass = payload[4] != 0;
-    s->gating = payload[5] != 0;
+    /*
+     * A SET that is asked again, because its answer was lost, is answered with the hop from which
+     * on it has held; it is not done twice, for the button may have been pressed since.
+     */
+    if (!s->was_set || s->parser.sequence != s->set_sequence) {
+        s->gain_in = gain_in;
+        s->gain_out = gain_out;
+        s->bypass = payload[4] != 0;
+        s->gating = payload[5] != 0;
+        s->was_set = true;
+        s->set_sequence = s->parser.sequence;
+        s->set_hop = s->next_hop;
+    }
     uint8_t answer[4 + SET_BYTES];
-    /* With the hop from which on it holds. */
-    memcpy(link_put_u32(answer, s->next_hop), payload, SET_BYTES);
+    memcpy(link_put_u32(answer, s->set_hop), payload, SET_BYTES);
     reply(s, LINK_SET, s->parser.sequence, answer, sizeof answer);
 }
 

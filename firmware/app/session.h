@@ -73,8 +73,10 @@ typedef struct session {
     uint32_t silenced; /* bit i: hop next_hop - 1 - i was lost */
     uint32_t start_sequence;
     uint32_t stop_sequence;
+    uint32_t set_sequence;
+    uint32_t set_hop;         /* from which on the last SET holds */
     uint32_t microphone_lost; /* what port_microphone_lost() said last */
-    uint32_t astray;          /* samples that were lost and are not yet made up to hops */
+    uint32_t lost_samples;    /* by the microphone, and not yet made up to whole hops */
     stream_mode mode;
     uint16_t credits;
     uint16_t gain_in;
@@ -86,6 +88,7 @@ typedef struct session {
     bool gating;
     bool scores;            /* START has asked for SCORES */
     bool stopped;           /* stop_sequence is that of a real STOP */
+    bool was_set;           /* set_sequence is that of a SET of this stream */
     bool waiting;           /* heard[] holds the next live hop */
     samples_adpcm adpcm[2]; /* raw, enhanced */
     int16_t heard[MODEL_HOP];

@@ -75,7 +75,11 @@ class Lines:
         return self
 
     def __exit__(self, *_: object) -> None:
-        pass
+        self.close()
+
+    def close(self) -> None:
+        """Say nothing more."""
+        self._silent = True
 
     def update(self, count: float = 1) -> None:
         """Count on."""

@@ -14,6 +14,7 @@ import cycles_m4
 import measure
 import report
 from nnsp.device.boards import MACHINES, build_image, open_board
+from nnsp.device.kept import play
 from nnsp.device.link import Link
 from nnsp.errors import UserError
 from nnsp.places import ROOT
@@ -189,7 +190,7 @@ def test_frames_agree_with_the_clock_of_the_emulator(measured: list[measure.Meas
     """The firmware counts by -icount and a timer, the bench by its plugin."""
     with open_board(target, build_image(target, "se")) as port:
         link = Link(port)
-        streamed = link.stream(link.hello(), measure.speech())
+        streamed = play(link, link.hello(), measure.speech())
         link.exit()
     own = next(each for each in measured if each.name == target)
     case = own.cases["frame_se_bands"]

@@ -20,33 +20,23 @@ from board_doubles import (
     FAULTS,
     Fault,
     FaultyPort,
+    Given,
     double_image,
     double_output,
     noise,
     real_image,
 )
 from networks import STATE, WORD, classifier, listening
-from nnsp.device import events, live, reference
 from nnsp.device import image as images
+from nnsp.device import reference
 from nnsp.device.boards import open_board
-from nnsp.device.link import (
-    ENHANCED,
-    RAW,
-    START,
-    Error,
-    Event,
-    Frame,
-    Hello,
-    Link,
-    LinkLost,
-    LiveHop,
-    Parser,
-    Settings,
-    Type,
-    encode,
-    error_text,
-)
+from nnsp.device.check import Check, EnhancerCheck
+from nnsp.device.kept import Heard, play
+from nnsp.device.link import Link, LinkLost
+from nnsp.device.live import Live
+from nnsp.device.messages import ENHANCED, START, Error, Hello, Type, error_text
 from nnsp.device.samples import Packing
+from nnsp.device.wire import Event, Frame, Parser, encode
 from nnsp.errors import UserError
 from nnsp.integer import tables
 from nnsp.integer.c_streams import TableEnhancer
@@ -124,11 +114,11 @@ def test_ten_seconds_of_speech_equal_the_library_here(image: bytes) -> None:
     port, samples = boot(image), speech(1010)
     link = Link(port)
     hello = link.hello()
-    streamed = link.stream(hello, samples)
-    expected = reference.expected_output(TABLE, hello, samples, streamed.silenced)
+    streamed = play(link, hello, samples)
+    expected = reference.enhancer_of(TABLE, hello).process(streamed.heard)
     np.testing.assert_array_equal(streamed.audio, expected)
     stats = streamed.stats
-    assert (stats.hops, stats.lost, stats.broken, stats.unsent, stats.overrun, streamed.broken) == (
+    assert (stats.hops, stats.lost, stats.broken, stats.unsent, stats.overrun, streamed.end.broken) == (
         1010,
         0,
         0,
@@ -146,17 +136,18 @@ def test_the_microphone_live_equals_the_library_here(fast_image: bytes) -> None:
     port = boot(fast_image, baud=921600, microphone=samples)
     link = Link(port, timeout=5)  # here, where the model may be slow
     hello = link.hello()
-    both = link.live(hello, RAW | ENHANCED, Packing.PCM16, Settings(), lambda hop: hop.hop < 30)
-    compared = 160 * len(both.hops)
-    assert live.differing_samples(hello, both, Settings(), TableEnhancer(TABLE)) == (0, compared)
-    heard = live.placed(hello, both, RAW)
+    kept, check = Heard(), EnhancerCheck(hello, TableEnhancer(TABLE))
+    Live(link, hello, hops=31).run(kept, check)
+    heard = kept.samples
+    assert (check.found.samples, check.found.samples_compared) == (0, len(heard))
     windows = np.lib.stride_tricks.sliding_window_view(samples, len(heard))[:2000]
     begin = int(np.flatnonzero((windows == heard).all(1))[0])
-    recorded = link.live(hello, ENHANCED, Packing.PCM16, Settings(), lambda hop: hop.hop < 1000)
-    stats = recorded.stats
-    assert recorded.ended is None and stats is not None
-    assert (stats.late, stats.lost, stats.unsent, recorded.broken, port.board.pdm.lost) == (0, 0, 0, 0, 0)
-    enhanced = live.placed(hello, recorded, ENHANCED)[:160_000]
+    given = Given()
+    end = Live(link, hello, ENHANCED, hops=1001).run(given)
+    stats = end.stats
+    assert end.ended is None and stats is not None
+    assert (stats.late, stats.lost, stats.unsent, end.broken, port.board.pdm.lost) == (0, 0, 0, 0, 0)
+    enhanced = np.concatenate([hop.enhanced for hop in given.hops if hop.enhanced is not None])[:160_000]
     np.testing.assert_array_equal(enhanced, TableEnhancer(TABLE).process(samples[begin : begin + 160_000]))
 
 
@@ -180,11 +171,9 @@ def test_three_networks_side_by_side_equal_the_library_here(tmp_path: Path) -> N
     subprocess.run(["arm-none-eabi-objcopy", "-O", "binary", elf, elf.with_suffix(".bin")], check=True)
     link = Link(boot(elf.with_suffix(".bin").read_bytes()))
     hello = link.hello()
-    streamed = link.stream(hello, samples, scores=True)
-    heard = list(enumerate(samples.reshape(-1, 160)))
-    out = dict(enumerate(streamed.audio.reshape(-1, 160)))
-    here, count = reference.Reference(paths, hello, True), streamed.stats.events
-    found = events.compare(here, heard, streamed.decisions, out, count)
+    check = Check(hello, reference.Reference(paths, hello), counts_events=True)
+    streamed = play(link, hello, samples, check, scores=True)
+    found, count = check.found, streamed.stats.events
     assert not found.any and (found.samples_compared, found.scores_compared) == (24_000, 150 * 12)
     assert found.events_compared == count > 2
     assert 10 < streamed.stats.rested < 140
@@ -194,7 +183,7 @@ def test_three_networks_side_by_side_equal_the_library_here(tmp_path: Path) -> N
 def test_live_at_115200_is_refused_with_the_numbers(double: bytes) -> None:
     link = Link(boot(double))
     with pytest.raises(UserError, match=r"the board refuses START: .*\d+.*115200"):
-        link.live(link.hello(), RAW | ENHANCED, Packing.PCM16, Settings(), lambda hop: True)
+        next(iter(Live(link, link.hello())))
 
 
 def test_button_and_lights(double: bytes, tmp_path: Path) -> None:
@@ -203,14 +192,11 @@ def test_button_and_lights(double: bytes, tmp_path: Path) -> None:
     flags: list[int] = []
     lit: list[bool] = []
 
-    def more(hop: LiveHop) -> bool:
+    assert not board.gpio.lit(90)
+    for hop in Live(link, link.hello(), ENHANCED, Packing.ADPCM4, hops=60):
         flags.append(hop.flags & 1)
         lit.append(board.gpio.lit(90))
         board.gpio.set_outside(18, high=not 10 < len(flags) < 30)
-        return len(flags) < 60
-
-    assert not board.gpio.lit(90)
-    link.live(link.hello(), ENHANCED, Packing.ADPCM4, Settings(), more)
     assert flags[0] == 0 and flags[-1] == 1 and flags == sorted(flags)
     assert all(lit[:60])
     assert not board.gpio.lit(90)
@@ -221,7 +207,7 @@ def test_what_a_bad_line_loses_is_counted(double: bytes, fault: Fault) -> None:
     port, samples = boot(double), noise(100)
     bad = FaultyPort(port, fault, fault)
     link = Link(bad, timeout=0.3, tries=20)
-    streamed = link.stream(link.hello(), samples)
+    streamed = play(link, link.hello(), samples)
     stats = streamed.stats
     assert stats.next_hop == stats.hops == 100
     assert stats.lost == streamed.silenced.sum()
@@ -230,7 +216,8 @@ def test_what_a_bad_line_loses_is_counted(double: bytes, fault: Fault) -> None:
     same = (streamed.audio == double_output(heard.reshape(-1))).reshape(-1, 160).all(1)
     np.testing.assert_array_equal(same[streamed.answered], True)
     assert not streamed.audio.reshape(-1, 160)[~streamed.answered].any()
-    unquiet = stats.lost + stats.broken + stats.doubled + streamed.resent + streamed.broken + streamed.doubled
+    end = streamed.end
+    unquiet = stats.lost + stats.broken + stats.doubled + end.resent + end.broken + end.doubled
     assert unquiet + (~streamed.answered).sum() > 0
 
 
@@ -250,7 +237,7 @@ def test_bytes_that_the_receiver_has_no_room_for_are_counted(double: bytes) -> N
     assert 0 < stats.overrun <= board.uart.overrun
     assert (stats.lost, stats.broken) == (1, 1)
     link.reset()
-    np.testing.assert_array_equal(link.stream(hello, noise(20)).audio, double_output(noise(20)))
+    np.testing.assert_array_equal(play(link, hello, noise(20)).audio, double_output(noise(20)))
 
 
 def oversized() -> bytes:
@@ -293,14 +280,14 @@ def test_bad_input_is_answered_and_the_next_host_served(
     assert answers[-1].type == Type.ERROR
     assert error_text(answers[-1].payload)[0] == code
     link = Link(port)
-    np.testing.assert_array_equal(link.stream(link.hello(), noise(5)).audio, double_output(noise(5)))
+    np.testing.assert_array_equal(play(link, link.hello(), noise(5)).audio, double_output(noise(5)))
 
 
 def test_noise_for_a_second_and_the_next_host_is_served(double: bytes) -> None:
     port = boot(double)
     exchange(port, np.random.default_rng(1).bytes(11520))
     link = Link(port)
-    np.testing.assert_array_equal(link.stream(link.hello(), noise(5)).audio, double_output(noise(5)))
+    np.testing.assert_array_equal(play(link, link.hello(), noise(5)).audio, double_output(noise(5)))
 
 
 @pytest.mark.parametrize("flag", ["-DFAULT_AT=5", "-DOVERFLOW_AT=5"])
@@ -311,12 +298,12 @@ def test_a_fault_is_reported_and_restarts_the_board(tmp_path: Path, flag: str) -
     with pytest.raises(
         LinkLost, match=rf"the program on the board crashed: {what}.* \(after [2-5] of 20 hops\)"
     ):
-        link.stream(link.hello(), noise(20))
+        play(link, link.hello(), noise(20))
     frames = exchange(port)
     assert port.board.resets == 1
     assert frames[-1].type == Type.HELLO
     assert Hello.unpack(frames[-1].payload).reset_cause != "power on"
-    np.testing.assert_array_equal(link.stream(link.hello(), noise(3)).audio, double_output(noise(3)))
+    np.testing.assert_array_equal(play(link, link.hello(), noise(3)).audio, double_output(noise(3)))
 
 
 def test_exit_restarts_the_board(double: bytes) -> None:
@@ -380,8 +367,8 @@ def test_192_mhz_or_the_way_back(part: dict[str, Any]) -> None:
     if part:
         assert "96 MHz" in hello.board and hello.count_hz == 96_000_000
     samples = speech(10)
-    expected = reference.expected_output(TABLE, hello, samples, np.zeros(10, np.bool_))
-    np.testing.assert_array_equal(link.stream(hello, samples).audio, expected)
+    expected = reference.enhancer_of(TABLE, hello).process(samples)
+    np.testing.assert_array_equal(play(link, hello, samples).audio, expected)
 
 
 # In a process of its own, behind a socket.
@@ -428,9 +415,7 @@ def test_a_host_that_goes_leaves_a_board_for_the_next(double: bytes, tmp_path: P
                 time.sleep(0.1)
         with open_board(board) as port:
             host = Link(port)
-            np.testing.assert_array_equal(
-                host.stream(host.hello(), noise(20)).audio, double_output(noise(20))
-            )
+            np.testing.assert_array_equal(play(host, host.hello(), noise(20)).audio, double_output(noise(20)))
 
 
 def test_the_command_line_says_what_it_objects_to(fast_image: bytes, tmp_path: Path) -> None:
@@ -454,17 +439,23 @@ def test_ten_minutes_without_a_drop(fast_image: bytes, capsys: pytest.CaptureFix
     link = Link(port, timeout=5)
     hello = link.hello()
     executed = port.board.cpu.executed
-    streamed = link.stream(hello, samples)
-    expected = reference.expected_output(TABLE, hello, samples, streamed.silenced)
+    streamed = play(link, hello, samples)
+    expected = reference.enhancer_of(TABLE, hello).process(streamed.heard)
     np.testing.assert_array_equal(streamed.audio, expected)
     stats = streamed.stats
     assert streamed.answered.all()
     assert (stats.hops, stats.lost, stats.broken, stats.unsent, stats.overrun) == (60_000, 0, 0, 0, 0)
-    assert (streamed.broken, streamed.doubled, streamed.resent, port.board.uart.overrun) == (0, 0, 0, 0)
+    assert (streamed.end.broken, streamed.end.doubled, streamed.end.resent, port.board.uart.overrun) == (
+        0,
+        0,
+        0,
+        0,
+    )
     millions = (port.board.cpu.executed - executed) / 1e6
     with capsys.disabled():
         print(
-            f"\n600 s of audio in {port.board.seconds:.0f} s of the model's time and {streamed.seconds:.0f} s here: "
+            f"\n600 s of audio in {port.board.seconds:.0f} s of the model's time and "
+            f"{streamed.end.seconds:.0f} s here: "
             f"{millions:.0f} million instructions, work {streamed.work.min()} to {streamed.work.max()} a hop, "
             f"stack {stats.stack_bytes - stats.stack_left} of {stats.stack_bytes} B"
         )

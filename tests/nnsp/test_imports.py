@@ -38,6 +38,7 @@ def rank(module: str) -> int:
     """Place of a module's folder in the order."""
     parts = module.split(".")[1:]
     folder = parts[0] if parts and parts[0] in ORDER else "base"
+    folder = "commands" if parts == ["__main__"] else folder
     return ORDER.index(folder)
 
 

@@ -12,6 +12,7 @@ import soundfile
 from board_doubles import models_of
 from builds import configure, cross, project, run
 from nnsp.device.boards import open_board
+from nnsp.device.kept import play
 from nnsp.device.link import Link
 from nnsp.integer.c_streams import TableEnhancer
 from nnsp.places import ROOT
@@ -209,7 +210,7 @@ def test_firmware_around_the_installed_library(tmp_path: Path, board: str, porta
     samples = second_of_speech()
     with open_board(board, tmp_path / "build/firmware") as port:
         link_to_board = Link(port)
-        streamed = link_to_board.stream(link_to_board.hello(), samples)
+        streamed = play(link_to_board, link_to_board.hello(), samples)
     np.testing.assert_array_equal(streamed.audio, TableEnhancer(TABLE).process(samples))
 
 

@@ -12,7 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
-from nnsp.device.link import Error, Event, Frame, Parser, Port, PortLost, Type, encode, error_text
+from nnsp.device.messages import Error, Type, error_text
+from nnsp.device.session import Consumer, End, Hop
+from nnsp.device.wire import Event, Frame, Parser, Port, PortLost, encode
 from nnsp.integer import tables
 from nnsp.places import ROOT
 from nnsp.signal.frontend import FrontEnd
@@ -128,6 +130,20 @@ def double_output(samples: np.ndarray, hop: int = 160) -> np.ndarray:
 def noise(hops: int, seed: int = 1, hop: int = 160) -> np.ndarray:
     """int16 samples over the whole range."""
     return np.random.default_rng(seed).integers(-32768, 32768, hops * hop).astype(np.int16)
+
+
+class Given(Consumer):
+    """All that a session gives."""
+
+    def __init__(self) -> None:
+        self.hops: list[Hop] = []
+        self.end: End | None = None
+
+    def take(self, hop: Hop) -> None:
+        self.hops.append(hop)
+
+    def finish(self, end: End) -> None:
+        self.end = end
 
 
 class SocketPort:

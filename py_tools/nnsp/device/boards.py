@@ -13,7 +13,7 @@ from pathlib import Path
 import serial
 from serial.tools import list_ports
 
-from nnsp.device.link import Port, PortLost
+from nnsp.device.wire import Port, PortLost
 from nnsp.errors import UserError
 from nnsp.places import CHECKOUT, ROOT
 

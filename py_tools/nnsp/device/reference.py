@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnsp import places
-from nnsp.device.link import Decision, Edge, Hello, Network
+from nnsp.device.messages import Decision, Edge, Hello, Network, Scores
 from nnsp.errors import UserError
 
 if TYPE_CHECKING:
@@ -20,6 +20,19 @@ MODELS = places.TABLES
 def find_table(model: str) -> Path:
     """Give the generated C file def_nn<id>_<model>.c; raises UserError where there is not just one."""
     return places.table(model, MODELS)
+
+
+def check_enhancer(board: str, hello: Hello, model: str) -> None:
+    """Refuse a board whose enhancer is not the model that was asked for, or that has none."""
+    if hello.enhancer is None:
+        raise UserError(
+            f"{board}: the board has no enhancer, its networks are {hello.models}; stream_events streams through them"
+        )
+    if hello.enhancer.name != model:
+        raise UserError(
+            f"{board}: the board has the model '{hello.enhancer.name}', '{model}' was asked for; "
+            f"load the other firmware, or say `model={hello.enhancer.name}`"
+        )
 
 
 def _check(hello: Hello, network: Network, model: Any, table: Path) -> None:
@@ -55,38 +68,12 @@ def enhancer_of(table: Path, hello: Hello) -> "TableEnhancer":
     return enhancer
 
 
-def had(hello: Hello, samples: NDArray[np.int16], silenced: NDArray[np.bool_]) -> NDArray[np.int16]:
-    """Give the hops that the board had, int16 [hops, hop]: silence for those that were lost on their way."""
-    hops = samples.reshape(-1, hello.hop).copy()
-    hops[silenced] = 0
-    return hops
-
-
-def expected_output(
-    table: Path, hello: Hello, samples: NDArray[np.int16], silenced: NDArray[np.bool_]
-) -> NDArray[np.int16]:
-    """Give what the enhancer makes of the samples that the board had, without gating.
-
-    Parameters
-    ----------
-    table : Path
-        The generated C file of the model.
-    hello : Hello
-    samples : int16 [hops * hop]
-    silenced : bool [hops]
-        Hops that were lost on their way: the board took silence.
-    """
-    enhancer = enhancer_of(table, hello)
-    return np.asarray(enhancer.process(had(hello, samples, silenced).reshape(-1)), np.int16)
-
-
 @dataclass
 class Expected:
-    """What all networks make of one hop; `given`, `scores` and `decisions` as in `nnsp.device.link.Decisions`."""
+    """What all networks make of one hop."""
 
     audio: NDArray[np.int16]
-    given: NDArray[np.bool_]
-    scores: NDArray[np.int16]
+    scores: Scores
     decisions: list[Decision]
 
 
@@ -112,7 +99,7 @@ class _Listener:
         self.given = False
 
     def wake(self) -> None:
-        """Begin anew with speech: detector and clip."""
+        """Start again as speech begins: detector and clip."""
         library, state = self.classifier.library, self.classifier.classifier
         if self.model.network.clip_frames:
             library.lib.nnsp_net_reset(library.ffi.addressof(state, "net"))
@@ -148,8 +135,6 @@ class Reference:
     tables : list of Path
         The generated C files, in the order of the image.
     hello : Hello
-    gating : bool
-        As `nnsp.device.link.Settings`.
 
     Raises
     ------
@@ -157,13 +142,12 @@ class Reference:
         The board's networks have other tables.
     """
 
-    def __init__(self, tables: list[Path], hello: Hello, gating: bool) -> None:
+    def __init__(self, tables: list[Path], hello: Hello) -> None:
         from nnsp.integer.c_streams import TableClassifier
 
         self.enhancer: TableEnhancer | None = None
         self.listeners: list[_Listener] = []
         self.gate: _Listener | None = None
-        self.gating = gating
         self._open = False
         for table, network in zip(tables, hello.networks, strict=True):
             if network.task == "enhance":
@@ -175,15 +159,24 @@ class Reference:
             if network is hello.gating:
                 self.gate = listener
 
-    def step(self, number: int, samples: NDArray[np.int16]) -> Expected:
-        """Take one hop of int16 samples; `number` is that of the hop since START."""
+    def step(self, number: int, samples: NDArray[np.int16], gating: bool) -> Expected:
+        """Take one hop.
+
+        Parameters
+        ----------
+        number : int
+            Of the hop, since START.
+        samples : int16 [hop]
+        gating : bool
+            As `nnsp.device.messages.Settings`.
+        """
         decisions: list[Decision] = []
         for listener in self.listeners:
             listener.hear(samples)
         was_open = self._open
         if self.gate:
             decisions += self.gate.listen(number)
-        self._open = self.gate is None or not self.gating or self.gate.active
+        self._open = self.gate is None or not gating or self.gate.active
         for listener in self.listeners:
             if listener is self.gate or not self._open:
                 continue
@@ -195,5 +188,6 @@ class Reference:
             self.enhancer.analyse(samples)
             audio = self.enhancer.finish() if self._open else self.enhancer.skip()
         given = np.array([listener.given for listener in self.listeners], np.bool_)
-        scores = [listener.scores for listener in self.listeners]
-        return Expected(audio, given, np.concatenate([np.zeros(0, np.int16), *scores]), decisions)
+        values = [listener.scores for listener in self.listeners]
+        scores = Scores(given, np.concatenate([np.zeros(0, np.int16), *values]))
+        return Expected(audio, scores, decisions)

@@ -238,38 +238,33 @@ def _run(command: list[str], name: str, clip: str, timeout: float) -> None:
 def _board(text: str) -> Iterator[Callable[[Pair], Samples]]:
     """BOARD or BOARD@MODEL: the firmware's model, held against the C library here with the same tables."""
     from nnsp.device import reference as references
-    from nnsp.device import streaming
-    from nnsp.device.boards import MACHINES, build_image, open_board
-    from nnsp.device.link import Link, Settings
+    from nnsp.device.boards import MACHINES, build_image
+    from nnsp.device.check import EnhancerCheck
+    from nnsp.device.kept import play
+    from nnsp.device.messages import Settings
+    from nnsp.device.session import connected
 
     name, _, model = text.partition("@")
     model = model or "se"
     image = build_image(name, model) if name in MACHINES else None
     table = references.find_table(model)
-    with open_board(name, image) as port:
-        link = Link(port)
-        hello = link.hello()
+    with connected(name, image) as (link, hello):
         if hello.rate != audio.RATE:
             raise UserError(f"{name}: its model runs at {hello.rate} Hz, recordings here at {audio.RATE} Hz")
-        streaming.check_enhancer(name, hello, model)
+        references.check_enhancer(name, hello, model)
         reference = references.enhancer_of(table, hello)
 
         def process(samples: Samples) -> Samples:
-            streamed = link.stream(hello, samples, settings=Settings(gating=False))
+            check = EnhancerCheck(hello, reference)
+            streamed = play(link, hello, samples, check, settings=Settings(gating=False))
             lost = int(streamed.silenced.sum() + (~streamed.answered).sum())
             if lost:
                 raise UserError(f"{name}: {lost} hops were lost on the link; scores need them all, try again")
-            reference.reset()
-            differing = streaming.differing_samples(
-                hello, streamed, np.asarray(reference.process(samples), np.int16)
-            )
-            if differing:
+            if check.found.samples:
                 raise UserError(
-                    f"{name}: {differing} samples differ from what the C library makes of the same clip"
+                    f"{name}: {check.found.samples} samples differ from what the C library makes of the same clip"
                 )
             return streamed.audio
 
         enhance = enhancement.aligned(process, hello.hop, hello.delay)
         yield lambda pair: enhance(pair.noisy)
-        if name in MACHINES:
-            link.exit()

@@ -24,7 +24,9 @@ from board_doubles import (
 from nnsp.device import boards
 from nnsp.device import image as images
 from nnsp.device.boards import Emulator, SerialPort, open_board
+from nnsp.device.kept import play
 from nnsp.device.link import Link, LinkLost
+from nnsp.device.session import Consumer, Hop
 from nnsp.errors import UserError
 from nnsp.integer.c_streams import TableEnhancer
 
@@ -56,7 +58,7 @@ def test_emulated_board_streams_and_counts(board: str, emulator: Emulator) -> No
         "power on",
         "instructions",
     )
-    first, second = link.stream(hello, samples), link.stream(hello, samples)
+    first, second = play(link, hello, samples), play(link, hello, samples)
     for streamed in (first, second):
         np.testing.assert_array_equal(streamed.audio, double_output(samples))
         assert streamed.stats.worst == streamed.work.max()
@@ -72,17 +74,15 @@ def test_emulated_board_streams_and_counts(board: str, emulator: Emulator) -> No
 def test_emulator_killed_in_mid_stream(board: str, emulator: Emulator) -> None:
     link = Link(emulator)
     hello = link.hello()
-    done = 0
 
-    def kill_at_20(hops: int) -> None:
-        nonlocal done
-        done += hops
-        if done >= 20:
-            emulator.process.send_signal(signal.SIGKILL)
+    class KillAt20(Consumer):
+        def take(self, hop: Hop) -> None:
+            if hop.number >= 19:
+                emulator.process.send_signal(signal.SIGKILL)
 
     sentence = rf"^{board}: the board has gone: the emulator ended \(signal 9\) \(after \d\d of 200 hops\)$"
     with pytest.raises(LinkLost, match=sentence):
-        link.stream(hello, noise(200), kill_at_20)
+        play(link, hello, noise(200), KillAt20())
 
 
 def test_emulator_stopped_in_mid_stream(board: str, emulator: Emulator) -> None:
@@ -90,7 +90,7 @@ def test_emulator_stopped_in_mid_stream(board: str, emulator: Emulator) -> None:
     hello = link.hello()
     os.kill(emulator.process.pid, signal.SIGSTOP)
     with pytest.raises(LinkLost, match=rf"^{board}: no answer to RESET in 0.4 s"):
-        link.stream(hello, noise(20))
+        play(link, hello, noise(20))
 
 
 def test_a_fault_says_what_and_where(board: str, tmp_path: Path) -> None:
@@ -102,7 +102,7 @@ def test_a_fault_says_what_and_where(board: str, tmp_path: Path) -> None:
         assert isinstance(port, Emulator)
         link = Link(port)
         with pytest.raises(LinkLost, match=sentence) as caught:
-            link.stream(link.hello(), noise(20))
+            play(link, link.hello(), noise(20))
         assert port.process.wait(5) == 2
     found = re.search(sentence, str(caught.value))
     assert found
@@ -118,7 +118,7 @@ def test_a_stack_that_overflows_is_named(board: str, tmp_path: Path) -> None:
     with open_board(board, deep) as port:
         link = Link(port)
         with pytest.raises(LinkLost, match=r"crashed: stack overflow at 0x0+, .* \(after [0-3] of 20 hops\)"):
-            link.stream(link.hello(), noise(20))
+            play(link, link.hello(), noise(20))
 
 
 def test_emulated_board_equals_the_library_here(board: str, tmp_path: Path) -> None:
@@ -129,7 +129,7 @@ def test_emulated_board_equals_the_library_here(board: str, tmp_path: Path) -> N
     with open_board(board, built) as port:
         link = Link(port)
         hello = link.hello()
-        streamed = link.stream(hello, samples)
+        streamed = play(link, hello, samples)
     reference = TableEnhancer(table)
     assert hello.state_bytes == reference.state_bytes
     assert hello.networks[0].network_checksum == reference.enhancer.model.network.checksum
@@ -214,7 +214,7 @@ def test_the_same_over_a_pty(tmp_path: Path) -> None:
         with open_board(os.ttyname(theirs)) as port:
             assert isinstance(port, SerialPort)
             board_link = Link(port)
-            streamed = board_link.stream(board_link.hello(), samples)
+            streamed = play(board_link, board_link.hello(), samples)
             np.testing.assert_array_equal(streamed.audio, double_output(samples))
             board_link.exit()
     os.close(theirs)

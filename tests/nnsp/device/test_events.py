@@ -4,6 +4,7 @@ import csv
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from board_doubles import (
     DOUBLE,
     DOUBLE_KWS,
     DOUBLE_VAD,
+    Given,
     Raw,
     build_board,
     noise,
@@ -24,25 +26,19 @@ from board_doubles import (
     small_table,
 )
 from networks import STATE, WORD, classifier, listening
-from nnsp.device import events, reference
-from nnsp.device import link as links
+from nnsp.commands.stream import events
+from nnsp.commands.stream.events import Order
+from nnsp.device import messages, reference, results
 from nnsp.device.boards import open_board
-from nnsp.device.events import Order
-from nnsp.device.link import (
-    Decision,
-    Edge,
-    Error,
-    Event,
-    Frame,
-    Hello,
-    Link,
-    Parser,
-    Port,
-    Settings,
-    Type,
-    encode,
-)
+from nnsp.device.check import Check
+from nnsp.device.kept import Decisions, play
+from nnsp.device.link import Link
+from nnsp.device.live import Live
+from nnsp.device.messages import NEUTRAL, Decision, Edge, Error, Scores, Settings, Type
+from nnsp.device.playback import Playback
 from nnsp.device.samples import Packing
+from nnsp.device.session import End, Hop
+from nnsp.device.wire import Event, Frame, Parser, Port, encode
 from nnsp.errors import UserError
 from nnsp.integer import tables
 from nnsp.integer.detector import DetectorTable, IntegerDetector
@@ -138,18 +134,21 @@ def speech(hops: int, seed: int = 1) -> np.ndarray:
 @pytest.mark.parametrize("gating", [True, False])
 def test_what_networks_say_side_by_side(board: tuple[Path, list[str]], gating: bool) -> None:
     path, names = board
-    hops, shown = speech(200), list[Decision]()
+    hops, given_hops = speech(200), Given()
     with running(path) as port:
         link = Link(port)
         hello = link.hello()
-        streamed = link.stream(
+        streamed = play(
+            link,
             hello,
             hops.reshape(-1),
+            given_hops,
             settings=Settings(gating=gating),
             scores=True,
-            on_decision=shown.append,
         )
     said = expected(names, hops, gating)
+    shown = [event for hop in given_hops.hops for event in hop.events.values()]
+    assert all(event.hop == hop.number for hop in given_hops.hops for event in hop.events.values())
     assert hello.models == ",".join(names)
     assert hello.gate == (names.index("vad") + 1 if "vad" in names else 0)
     assert hello.delay == (320 if "double" in names else 0)
@@ -159,7 +158,7 @@ def test_what_networks_say_side_by_side(board: tuple[Path, list[str]], gating: b
     assert len({decision.label for decision in shown if decision.model_id == 2}) == 2
     for number, (given, scores) in enumerate(said.scores):
         came = streamed.decisions.scores[number]
-        assert (came[0].tolist(), came[1].tolist()) == (given, scores)
+        assert (came.given.tolist(), came.values.tolist()) == (given, scores)
     stats = streamed.stats
     assert (stats.events, stats.rested, stats.unsent) == (len(said.decisions), said.rested, 0)
     assert (said.rested > 20) == (gating and "vad" in names)
@@ -169,7 +168,7 @@ def test_each_stream_begins_anew(full_board: Path) -> None:
     hops = speech(60).reshape(-1)
     with running(full_board) as port:
         link = Link(port)
-        first, second = (link.stream(link.hello(), hops) for _ in range(2))
+        first, second = (play(link, link.hello(), hops) for _ in range(2))
     assert first.decisions.events == second.decisions.events
     assert not first.decisions.scores  # not asked for
     np.testing.assert_array_equal(first.audio, second.audio)
@@ -178,8 +177,10 @@ def test_each_stream_begins_anew(full_board: Path) -> None:
 def test_hello_has_labels_and_kinds(full_board: Path) -> None:
     with running(full_board) as port:
         hello = Link(port).hello()
-    vad = links.Network(1, 0x87654321, 0x0F0F0F0F, 24, "classify", "state", "vad", ("speech",))
-    kws = links.Network(2, 0x87654321, 0x0F0F0F0F, 32, "classify", "event", "kws", ("none of", "one", "two"))
+    vad = messages.Network(1, 0x87654321, 0x0F0F0F0F, 24, "classify", "state", "vad", ("speech",))
+    kws = messages.Network(
+        2, 0x87654321, 0x0F0F0F0F, 32, "classify", "event", "kws", ("none of", "one", "two")
+    )
     assert hello.classifiers == (vad, kws)
     assert hello.gating == vad
 
@@ -189,45 +190,45 @@ def test_live_events(board: tuple[Path, list[str]]) -> None:
     path, names = board
     with running(path) as port:
         link = Link(port)
-        recorded = link.live(
-            link.hello(), links.RAW, Packing.PCM16, Settings(), lambda hop: hop.hop < 250, scores=True
-        )
-    stats, decisions = recorded.stats, recorded.decisions
-    assert stats is not None and recorded.ended is None
+        given, decisions = Given(), Decisions()
+        end = Live(link, link.hello(), messages.RAW, scores=True, hops=251).run(given, decisions)
+    stats, hops = end.stats, [hop for hop in given.hops if hop.came]
+    assert stats is not None and end.ended is None
     assert stats.events - len(decisions.events) <= stats.unsent
-    assert len(recorded.hops) - len(decisions.scores) <= stats.unsent
+    assert len(hops) - len(decisions.scores) <= stats.unsent
     if stats.lost == stats.unsent == 0:  # neither side was kept waiting by this computer
-        heard = np.stack([hop.audio[links.RAW] for hop in recorded.hops])
-        last = recorded.hops[-1].hop
+        heard = np.stack([hop.heard for hop in hops if hop.heard is not None])
+        last = hops[-1].number
         came = [decision for decision in decisions.events.values() if decision.hop <= last]
         assert came == expected(names, heard, True).decisions
-        assert set(decisions.scores) >= {hop.hop for hop in recorded.hops}
+        assert set(decisions.scores) >= {hop.number for hop in hops}
 
 
 def test_live_without_audio(full_board: Path, tmp_path: Path) -> None:
     path = build_board(tmp_path / "board", "-DMICROPHONE_HZ=16000", "-DLINE_HZ=115200", models=IMAGES["all"])
     with running(path) as port:
         link = Link(port)
-        recorded = link.live(link.hello(), 0, Packing.PCM16, Settings(), lambda hop: hop.hop < 5, scores=True)
-        assert all(not hop.audio for hop in recorded.hops) and recorded.decisions.scores
+        came = [hop for hop in Live(link, link.hello(), 0, scores=True, hops=6) if hop.came]
+        assert came and any(hop.scores for hop in came)
+        assert all(hop.heard is None and hop.enhanced is None for hop in came)
         # 110 bytes of LIVE and 23 of SCORES: more than the line has.
         with pytest.raises(UserError, match=r"it takes 133000 bit/s and the line has 115200"):
-            link.live(link.hello(), 1, Packing.ADPCM4, Settings(), lambda hop: True, scores=True)
+            next(iter(Live(link, link.hello(), 1, Packing.ADPCM4, scores=True)))
 
 
 def test_bad_wishes_are_refused(tmp_path: Path, full_board: Path) -> None:
     with running(full_board) as port:
         raw = Raw(port)
-        raw.send(Type.START, 1, links.START.pack(16000, 160, 2))
+        raw.send(Type.START, 1, messages.START.pack(16000, 160, 2))
         raw.expect_error(Error.FORMAT, 1, "scores are 0 or 1")
-        raw.send(Type.SET, 2, links.SET.pack(0, 0, 0, 2))
+        raw.send(Type.SET, 2, messages.SET.pack(0, 0, 0, 2))
         raw.expect_error(Error.RANGE, 2, "bypass and gating are 0 or 1")
         for kind in (Type.EVENT, Type.SCORES):
             raw.send(kind, 3)
             raw.expect_error(Error.TYPE, 3, "not known here")
     with running(build_board(tmp_path / "board")) as port:
         raw = Raw(port)
-        raw.send(Type.START, 1, links.START.pack(16000, 160, 1))
+        raw.send(Type.START, 1, messages.START.pack(16000, 160, 1))
         raw.expect_error(Error.FORMAT, 1, "0 where no network gives any")
 
 
@@ -259,21 +260,21 @@ def test_what_is_lost_is_counted(full_board: Path) -> None:
     hops = speech(200, 2)
     with running(full_board) as port:
         link = Link(LosesDecisions(port))
-        streamed = link.stream(link.hello(), hops.reshape(-1), scores=True)
+        streamed = play(link, link.hello(), hops.reshape(-1), scores=True)
     said = expected(["double", "vad", "kws"], hops, True)
     decisions = streamed.decisions
     assert streamed.stats.events == len(said.decisions)
     assert decisions.events == {n: each for n, each in enumerate(said.decisions) if n % 5 != 2}
     assert sorted(decisions.scores) == [n for n in range(200) if n % 5 != 2]
-    for number, (given, scores) in decisions.scores.items():
-        assert (given.tolist(), scores.tolist()) == said.scores[number]
+    for number, scores in decisions.scores.items():
+        assert (scores.given.tolist(), scores.values.tolist()) == said.scores[number]
     assert streamed.answered.all()
 
 
 def test_they_never_take_the_room_of_results(tmp_path: Path) -> None:
     """A line that takes nothing until all is asked for, filled with answers: the RESULTs of the credits come."""
     hops = np.full((4, 160), 30000, np.int16)
-    asked = encode(Type.START, 1, links.START.pack(16000, 160, 1))
+    asked = encode(Type.START, 1, messages.START.pack(16000, 160, 1))
     asked += b"".join(encode(Type.HELLO, number) for number in range(100))
     asked += b"".join(encode(Type.AUDIO, number, hop.tobytes()) for number, hop in enumerate(hops))
     path = build_board(tmp_path / "board", f"-DDEAF_UNTIL={len(asked)}u", models=IMAGES["all"])
@@ -285,7 +286,7 @@ def test_they_never_take_the_room_of_results(tmp_path: Path) -> None:
         while not frames or (frames[-1].type, frames[-1].sequence) != (Type.RESULT, 3):
             frames.append(raw.frame())
         raw.send(Type.STATS, 200)
-        stats = links.Stats.unpack(raw.expect(Type.STATS, 200))
+        stats = messages.Stats.unpack(raw.expect(Type.STATS, 200))
     came = [frame.type for frame in frames]
     assert came.count(Type.RESULT) == 4
     answered, decided = came.count(Type.HELLO), came.count(Type.EVENT) + came.count(Type.SCORES)
@@ -299,9 +300,9 @@ def test_they_never_take_the_room_of_results(tmp_path: Path) -> None:
     ("kind", "payload"),
     [
         (Type.EVENT, bytes(10)),
-        (Type.EVENT, links.EVENT.pack(1, 1, 0, 0, 3)),
-        (Type.EVENT, links.EVENT.pack(1, 1, 1, 0, 0)),
-        (Type.EVENT, links.EVENT.pack(1, 9, 0, 0, 0)),
+        (Type.EVENT, messages.EVENT.pack(1, 1, 0, 0, 3)),
+        (Type.EVENT, messages.EVENT.pack(1, 1, 1, 0, 0)),
+        (Type.EVENT, messages.EVENT.pack(1, 9, 0, 0, 0)),
         (Type.SCORES, bytes(9)),
         (Type.SCORES, bytes(11)),
     ],
@@ -310,20 +311,18 @@ def test_what_is_no_decision(full_board: Path, kind: Type, payload: bytes) -> No
     with running(full_board) as port:
         hello = Link(port).hello()
     with pytest.raises(ValueError):
-        links.Decisions().take(Frame(kind, 0, payload), hello)
+        (Decision if kind is Type.EVENT else Scores).unpack(payload, hello)
 
 
 def test_curves_have_gaps_where_networks_rest(full_board: Path, tmp_path: Path) -> None:
     with running(full_board) as port:
         hello = Link(port).hello()
-    said = links.Decisions(
-        {0: Decision(10, 1, 0, 20000, Edge.BEGIN), 1: Decision(14, 1, 0, 20000, Edge.END)},
-        {
-            hop: (np.array([True, 10 <= hop < 14 and hop % 2 == 0]), np.full(4, 100 * hop, np.int16))
-            for hop in range(20)
-        },
-    )
-    vad, kws = events.curves(hello, said)
+    said = Decisions()
+    said.events = {0: Decision(10, 1, 0, 20000, Edge.BEGIN), 1: Decision(14, 1, 0, 20000, Edge.END)}
+    for hop in range(20):
+        given = np.array([True, 10 <= hop < 14 and hop % 2 == 0])
+        said.scores[hop] = Scores(given, np.full(4, 100 * hop, np.int16))
+    vad, kws = results.curves(hello, said)
     np.testing.assert_array_equal(vad.values[:, 0] * 32768, 100 * np.arange(20))
     assert vad.marks == [(0.11, "speech", "begin"), (0.15, "speech", "end")]
     np.testing.assert_allclose(kws.times, 0.01 * (1 + np.delete(np.arange(20), [11, 13])))
@@ -434,17 +433,17 @@ def test_live_real_networks_equal_the_library_here(order: Order, tmp_path: Path)
 
 
 def test_a_board_that_decides_otherwise(order: Order, monkeypatch: pytest.MonkeyPatch) -> None:
-    take = links.Decisions.take
+    hops = Playback.__iter__
 
-    def wrong(self: links.Decisions, frame: Frame, hello: Hello) -> Decision | None:
-        if frame.type == Type.SCORES and frame.sequence == 9:
-            frame = replace(frame, payload=frame.payload[:-1] + bytes([frame.payload[-1] ^ 1]))
-        decision = take(self, frame, hello)
-        if decision and frame.sequence == 1:
-            self.events[1] = replace(decision, probability=decision.probability ^ 1)
-        return decision
+    def wrong(self: Playback) -> Iterator[Hop]:
+        for hop in hops(self):
+            if hop.number == 9 and hop.scores is not None:
+                hop.scores.values[-1] ^= 1
+            if 1 in hop.events:
+                hop.events[1] = replace(hop.events[1], probability=hop.events[1].probability ^ 1)
+            yield hop
 
-    monkeypatch.setattr(links.Decisions, "take", wrong)
+    monkeypatch.setattr(Playback, "__iter__", wrong)
     with pytest.raises(UserError, match=rf"^{order.board}: 1 events, 1 scores and 0 samples differ from"):
         events.run(replace(order, gating="on"))
 
@@ -454,13 +453,16 @@ def test_events_that_a_board_did_not_make_differ(firmware: tuple[str, str, Path]
     with open_board(board, image) as port:
         hello = Link(port).hello()
     paths = [next(folder.glob(f"def_nn*_{name}.c")) for name in models.split(",")]
-    heard = list(enumerate(sound(160).reshape(-1, 160)))
-    made = sum(
-        len(here.step(*hop).decisions) for here in [reference.Reference(paths, hello, True)] for hop in heard
-    )
+    hops = [Hop(number, NEUTRAL, 0, heard=heard) for number, heard in enumerate(sound(160).reshape(-1, 160))]
+    here = reference.Reference(paths, hello)
+    made = sum(len(here.step(hop.number, hop.heard, True).decisions) for hop in hops if hop.heard is not None)
     for count in (made, 0):
-        here = reference.Reference(paths, hello, True)
-        assert events.compare(here, heard, links.Decisions(), {}, count).events == made - count
+        check = Check(hello, reference.Reference(paths, hello), counts_events=True)
+        for hop in hops:
+            check.take(hop)
+        stats = replace(messages.Stats(*[0] * 16), events=count)
+        check.finish(End(stats, None, 0.0, 0, 0, 0))
+        assert check.found.events == made - count
     assert made > 3
 
 

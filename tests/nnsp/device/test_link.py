@@ -28,6 +28,7 @@ from board_doubles import (
     SANITIZE,
     Fault,
     FaultyPort,
+    Given,
     Raw,
     SocketPort,
     build_board,
@@ -37,8 +38,11 @@ from board_doubles import (
     noise,
     running,
 )
-from nnsp.device import link as links
-from nnsp.device.link import Error, Event, Link, LinkLost, Parser, Type, encode
+from nnsp.device import messages
+from nnsp.device.kept import Streamed, play
+from nnsp.device.link import Link, LinkLost
+from nnsp.device.messages import Error, Type
+from nnsp.device.wire import OVERHEAD_BYTES, VERSION, Event, Frame, Parser, Port, encode
 from nnsp.errors import UserError
 
 CAPACITY = 400
@@ -79,7 +83,7 @@ class CLink:
             event = Event(self.lib.link_parser_push(parser, byte))
             if event is Event.FRAME:
                 payload = bytes(self.ffi.buffer(parser.payload, parser.payload_bytes))
-                found.append(links.Frame(parser.type, parser.sequence, payload))
+                found.append(Frame(parser.type, parser.sequence, payload))
             elif event is not Event.NONE:
                 found.append(event)
         return found
@@ -122,7 +126,7 @@ def test_twins_encode_alike(c_link: CLink, kind: int, sequence: int, payload: by
     wire = encode(kind, sequence, payload)
     assert c_link.encode(kind, sequence, payload) == wire
     assert 0 not in wire[1:-1]
-    assert c_link.events(wire, 4096) == [links.Frame(kind, sequence, payload)] == python_events(wire, 4096)
+    assert c_link.events(wire, 4096) == [Frame(kind, sequence, payload)] == python_events(wire, 4096)
 
 
 @st.composite
@@ -150,8 +154,8 @@ def test_every_kind_of_broken_frame_is_named(c_link: CLink, read: str) -> None:
         return c_link.events(data, CAPACITY) if read == "c" else python_events(data, CAPACITY)
 
     good = encode(Type.AUDIO, 7, b"payload")
-    frame = links.Frame(Type.AUDIO, 7, b"payload")
-    body = bytes([links.VERSION + 1, Type.AUDIO, 1, 1, 1, 1])
+    frame = Frame(Type.AUDIO, 7, b"payload")
+    body = bytes([VERSION + 1, Type.AUDIO, 1, 1, 1, 1])
     other = body + struct.pack("<I", zlib.crc32(body))
     assert 0 not in other
     damaged = good.replace(b"pay", b"pax")
@@ -161,13 +165,13 @@ def test_every_kind_of_broken_frame_is_named(c_link: CLink, read: str) -> None:
     assert events(damaged + good) == [Event.BAD_CRC, frame]
     assert events(b"\0" + bytes([len(other) + 1]) + other + b"\0" + good) == [Event.OTHER_VERSION, frame]
     assert events(b"\0\0\0" + good) == [frame]
-    limit = CAPACITY - links.OVERHEAD_BYTES
+    limit = CAPACITY - OVERHEAD_BYTES
     assert len(events(encode(1, 1, bytes(limit)))) == 1
     assert events(encode(1, 1, bytes(limit + 1))) == [Event.TOO_LONG]
 
 
 def test_encode_refuses_a_wire_that_may_be_too_short(c_link: CLink) -> None:
-    needed = 20 + links.OVERHEAD_BYTES + 3
+    needed = 20 + OVERHEAD_BYTES + 3
     assert c_link.encode(1, 1, bytes(20), needed)
     assert not c_link.encode(1, 1, bytes(20), needed - 1)
 
@@ -214,7 +218,7 @@ def port(board: Path) -> Iterator[SocketPort]:
         yield port
 
 
-def quick(port: links.Port) -> Link:
+def quick(port: Port) -> Link:
     """A link that does not wait long for what is lost."""
     return Link(port, timeout=0.1, tries=20)
 
@@ -223,7 +227,7 @@ def test_board_says_what_it_is(port: SocketPort) -> None:
     hello = Link(port).hello()
     assert (hello.rate, hello.hop, hello.delay, hello.credits) == (16000, 160, 320, 4)
     assert (hello.board, hello.gate) == ("host process", 0)
-    double = links.Network(0, 0x12345678, 0x0F0F0F0F, 32, "enhance", None, "double", ())
+    double = messages.Network(0, 0x12345678, 0x0F0F0F0F, 32, "enhance", None, "double", ())
     assert hello.networks == (double,)
     assert (hello.unit, hello.count_hz, hello.stack_bytes, hello.payload_limit) == (
         "instructions",
@@ -235,23 +239,26 @@ def test_board_says_what_it_is(port: SocketPort) -> None:
 
 def test_stream_comes_back_whole(port: SocketPort) -> None:
     link, samples = Link(port), noise(300)
-    done: list[int] = []
-    streamed = link.stream(link.hello(), samples, done.append)
+    given = Given()
+    streamed = play(link, link.hello(), samples, given)
     np.testing.assert_array_equal(streamed.audio, double_output(samples))
     assert streamed.answered.all() and not streamed.silenced.any()
     np.testing.assert_array_equal(streamed.work, np.arange(300) + streamed.work[0])
-    assert sum(done) == 300
+    assert [hop.number for hop in given.hops] == list(range(300)) and given.end is streamed.end
+    for hop, sent in zip(given.hops, samples.reshape(-1, 160), strict=True):
+        np.testing.assert_array_equal(hop.sent, sent)
+        np.testing.assert_array_equal(hop.heard, sent)
     stats = streamed.stats
     assert (stats.hops, stats.next_hop, stats.lost, stats.doubled, stats.broken) == (300, 300, 0, 0, 0)
     assert (stats.refused, stats.unsent, stats.worst) == (0, 0, streamed.work.max())
     # Twice the same: each stream starts from silence.
-    np.testing.assert_array_equal(link.stream(link.hello(), samples).audio, streamed.audio)
+    np.testing.assert_array_equal(play(link, link.hello(), samples).audio, streamed.audio)
 
 
-def check_faulty_stream(port: links.Port, samples: np.ndarray) -> links.Streamed:
+def check_faulty_stream(port: Port, samples: np.ndarray) -> Streamed:
     """Stream over a line with faults: every hop in its place, every loss counted."""
     link = quick(port)
-    streamed = link.stream(link.hello(), samples)
+    streamed = play(link, link.hello(), samples)
     heard = samples.reshape(-1, 160).copy()
     heard[streamed.silenced] = 0
     expected = double_output(heard).reshape(-1, 160)
@@ -268,7 +275,7 @@ def test_faults_on_the_way_to_the_board(port: SocketPort, fault: Fault, seed: in
     streamed = check_faulty_stream(FaultyPort(port, to_board=fault, seed=seed), noise(200))
     stats = streamed.stats
     lossless = fault.__name__ in ("double_chunks", "insert_noise")
-    assert (stats.lost + streamed.resent == 0) == lossless
+    assert (stats.lost + streamed.end.resent == 0) == lossless
     assert (stats.broken > 0) == (fault.__name__ not in ("drop_chunks", "double_chunks"))
     assert (stats.doubled > 0) == (fault.__name__ == "double_chunks")
     assert streamed.answered.all()
@@ -282,9 +289,9 @@ def test_faults_on_the_way_back(port: SocketPort, fault: Fault, seed: int) -> No
     if fault.__name__ not in ("double_chunks", "insert_noise"):
         assert not streamed.answered.all()
     if fault.__name__ == "double_chunks":
-        assert streamed.doubled > 0
+        assert streamed.end.doubled > 0
     if fault.__name__ == "insert_noise":
-        assert streamed.broken > 0
+        assert streamed.end.broken > 0
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -305,12 +312,12 @@ def test_a_lost_tail_is_sent_again(port: SocketPort) -> None:
 
     samples = noise(20)
     streamed = check_faulty_stream(LosesEnd(port), samples)
-    assert (streamed.resent, streamed.stats.lost) == (3, 0)
+    assert (streamed.end.resent, streamed.stats.lost) == (3, 0)
     np.testing.assert_array_equal(streamed.audio, double_output(samples))
 
 
 AUDIO = bytes(320)
-FORMAT = links.START.pack(16000, 160, 0)
+FORMAT = messages.START.pack(16000, 160, 0)
 
 
 def test_bad_commands_are_answered(port: SocketPort) -> None:
@@ -323,9 +330,9 @@ def test_bad_commands_are_answered(port: SocketPort) -> None:
     raw.expect_error(Error.NOT_STARTED, 0, "send START first (to AUDIO)")
     raw.send(Type.STOP, 4)
     raw.expect_error(Error.NOT_STARTED, 4, "no stream runs")
-    raw.send(Type.START, 5, links.START.pack(8000, 160, 0))
+    raw.send(Type.START, 5, messages.START.pack(8000, 160, 0))
     raw.expect_error(Error.FORMAT, 5, "rate and hop of the HELLO")
-    raw.send(Type.START, 6, links.START.pack(16000, 128, 0))
+    raw.send(Type.START, 6, messages.START.pack(16000, 128, 0))
     raw.expect_error(Error.FORMAT, 6, "rate and hop of the HELLO")
     for kind in (Type.HELLO, Type.START, Type.STOP, Type.RESET, Type.AUDIO, Type.STATS, Type.EXIT):
         raw.send(kind, 7, b"abc")
@@ -342,10 +349,10 @@ def test_bad_commands_are_answered(port: SocketPort) -> None:
     raw.expect(Type.RESULT, 0)
     raw.send(Type.AUDIO, 3, AUDIO)
     for hop, silenced in ((1, 0b1), (2, 0b11), (3, 0b110)):
-        assert links.RESULT.unpack_from(raw.expect(Type.RESULT, hop))[1] == silenced
+        assert messages.RESULT.unpack_from(raw.expect(Type.RESULT, hop))[1] == silenced
     raw.send(Type.AUDIO, 1, AUDIO)  # doubled: no answer but in the counters
     raw.send(Type.STOP, 10)
-    stats = links.Stats.unpack(raw.expect(Type.STOP, 10))
+    stats = messages.Stats.unpack(raw.expect(Type.STOP, 10))
     assert (stats.hops, stats.lost, stats.doubled, stats.refused) == (4, 2, 1, 2)
     raw.send(Type.STOP, 10)
     raw.expect(Type.STOP, 10)
@@ -367,7 +374,7 @@ def test_broken_frames_are_reported_and_survived(port: SocketPort) -> None:
         port.send(good)
         raw.expect(Type.STATS, 3)
     raw.send(Type.STATS, 5)
-    assert links.Stats.unpack(raw.expect(Type.STATS, 5)).broken == 4
+    assert messages.Stats.unpack(raw.expect(Type.STATS, 5)).broken == 4
 
 
 @settings(max_examples=20, deadline=None)
@@ -387,7 +394,7 @@ def test_a_host_that_does_not_read_blocks_nothing(port: SocketPort) -> None:
     stats = link.stats()
     assert stats.hops == 4000 and stats.unsent > 0
     samples = noise(30)
-    np.testing.assert_array_equal(link.stream(link.hello(), samples).audio, double_output(samples))
+    np.testing.assert_array_equal(play(link, link.hello(), samples).audio, double_output(samples))
 
 
 def test_a_host_that_left_in_mid_stream_hinders_no_other(port: SocketPort) -> None:
@@ -395,7 +402,7 @@ def test_a_host_that_left_in_mid_stream_hinders_no_other(port: SocketPort) -> No
     port.send(encode(Type.AUDIO, 0, AUDIO)[:100])
     samples = noise(30)
     link = quick(port)
-    np.testing.assert_array_equal(link.stream(link.hello(), samples).audio, double_output(samples))
+    np.testing.assert_array_equal(play(link, link.hello(), samples).audio, double_output(samples))
 
 
 def test_exit_ends_the_program(board: Path) -> None:
@@ -432,10 +439,10 @@ def test_a_port_that_only_echoes(line: tuple[SocketPort, socket.socket]) -> None
 
 def said_hello(rate: int = 16000, hop: int = 160, unit: int = 0, gate: int = 0, networks: int = 0) -> bytes:
     """A HELLO up to its networks."""
-    return links.HELLO.pack(rate, hop, 320, 2, 320, 0, 0, unit, gate, networks) + b"\x06played\x00\x010"
+    return messages.HELLO.pack(rate, hop, 320, 2, 320, 0, 0, unit, gate, networks) + b"\x06played\x00\x010"
 
 
-def play(other: socket.socket, hello: bytes, on_audio: bytes) -> None:
+def answer(other: socket.socket, hello: bytes, on_audio: bytes) -> None:
     """Answer requests as a board does, and the third AUDIO with something else."""
     parser = Parser()
     with suppress(OSError):  # the test has closed its end
@@ -447,7 +454,7 @@ def play(other: socket.socket, hello: bytes, on_audio: bytes) -> None:
                     if frame.type == Type.SET:
                         answer = encode(Type.SET, frame.sequence, bytes(4) + frame.payload)
                     if frame.type == Type.AUDIO:
-                        result = links.RESULT.pack(1, 0) + frame.payload
+                        result = messages.RESULT.pack(1, 0) + frame.payload
                         answer = encode(Type.RESULT, frame.sequence, result)
                         if frame.sequence == 2:
                             answer = on_audio
@@ -457,7 +464,7 @@ def play(other: socket.socket, hello: bytes, on_audio: bytes) -> None:
 @pytest.mark.parametrize(
     ("said", "sentence"),
     [
-        (encode(Type.HELLO, 0), r"started anew in the middle of the stream \(after 2 of 9 hops\)"),
+        (encode(Type.HELLO, 0), r"restarted in the middle of the stream \(after 2 of 9 hops\)"),
         (
             encode(Type.ERROR, 0, struct.pack("<HBB", Error.FAULT, 0, 18) + b"UsageFault at 0x12"),
             r"the program on the board crashed: UsageFault at 0x12 \(after 2 of 9 hops\)",
@@ -472,11 +479,11 @@ def test_a_board_that_stops_in_mid_stream(
     line: tuple[SocketPort, socket.socket], said: bytes, sentence: str
 ) -> None:
     port, other = line
-    hello = said_hello(networks=1) + links.NETWORK.pack(0, 0, 0, 0, 0, 0, 0) + b"\x01m"
-    threading.Thread(target=play, args=(other, hello, said), daemon=True).start()
+    hello = said_hello(networks=1) + messages.NETWORK.pack(0, 0, 0, 0, 0, 0, 0) + b"\x01m"
+    threading.Thread(target=answer, args=(other, hello, said), daemon=True).start()
     link = Link(port)
     with pytest.raises(LinkLost, match=sentence):
-        link.stream(link.hello(), noise(9))
+        play(link, link.hello(), noise(9))
 
 
 def test_a_refused_request_is_the_users_sentence(port: SocketPort) -> None:
@@ -486,12 +493,12 @@ def test_a_refused_request_is_the_users_sentence(port: SocketPort) -> None:
         Link(port).start(44100, 160)
 
 
-NETWORK = links.NETWORK.pack(7, 1, 2, 3, 1, 2, 2) + b"\x03kws\x04none\x03one"
+NETWORK = messages.NETWORK.pack(7, 1, 2, 3, 1, 2, 2) + b"\x03kws\x04none\x03one"
 
 
 def test_a_hello_of_one_network() -> None:
-    hello = links.Hello.unpack(said_hello(networks=1, gate=1) + NETWORK)
-    network = links.Network(7, 1, 2, 3, "classify", "event", "kws", ("none", "one"))
+    hello = messages.Hello.unpack(said_hello(networks=1, gate=1) + NETWORK)
+    network = messages.Network(7, 1, 2, 3, "classify", "event", "kws", ("none", "one"))
     assert hello.networks == hello.classifiers == (network,)
     assert (hello.enhancer, hello.gating, hello.models, hello.state_bytes) == (None, network, "kws", 3)
 
@@ -515,4 +522,4 @@ def test_a_hello_of_one_network() -> None:
 )
 def test_what_is_no_hello(payload: bytes) -> None:
     with pytest.raises(ValueError):
-        links.Hello.unpack(payload)
+        messages.Hello.unpack(payload)

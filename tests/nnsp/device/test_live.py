@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from board_doubles import (
     APP,
     FaultyPort,
+    Given,
     Raw,
     build_board,
     compile_c,
@@ -31,29 +32,29 @@ from board_doubles import (
     running,
     small_firmware,
 )
-from nnsp.device import boards, live, reference, samples
-from nnsp.device import link as links
+from nnsp.commands.stream import live
+from nnsp.commands.stream.live import Order
+from nnsp.device import boards, messages, reference, samples, session
 from nnsp.device.boards import open_board
-from nnsp.device.link import (
+from nnsp.device.link import Link, LinkLost
+from nnsp.device.live import Live
+from nnsp.device.messages import (
     ENHANCED,
     HELD,
+    NEUTRAL,
     RAW,
     SET,
     START_LIVE,
     Error,
     Flag,
-    Link,
-    LinkLost,
     LiveHop,
-    Port,
-    Recorded,
     Settings,
     Stats,
     Type,
-    encode,
 )
-from nnsp.device.live import Order
 from nnsp.device.samples import Adpcm, Packing
+from nnsp.device.session import End, Hop
+from nnsp.device.wire import Frame, Port, encode
 from nnsp.errors import UserError
 from nnsp.places import ROOT
 
@@ -247,7 +248,7 @@ def test_a_bad_line_is_counted(order: Order, monkeypatch: pytest.MonkeyPatch) ->
         with open_board(*arguments) as port:
             yield FaultyPort(port, to_host=drop_bytes, to_board=corrupt_bytes, seed=4)
 
-    monkeypatch.setattr(live, "open_board", bad_line)
+    monkeypatch.setattr(session, "open_board", bad_line)
     live.run(order)
     report = report_of(order)
     assert report["lost"] > 0 and report["missed"] == 0
@@ -259,13 +260,22 @@ def test_a_bad_line_is_counted(order: Order, monkeypatch: pytest.MonkeyPatch) ->
     assert not np.delete(raw, came, axis=0).any()
 
 
-def record(link: Link, hops: int, settings: Settings = Settings(), streams: int = BOTH) -> Recorded:  # noqa: B008
+@dataclass
+class Recorded:
+    """Live hops that came, and all of them."""
+
+    hops: list[Hop]
+    all: list[Hop]
+    end: End
+    stats: Stats
+
+
+def record(link: Link, hops: int, settings: Settings = NEUTRAL, streams: int = BOTH) -> Recorded:
     """Live hops of the double of the library."""
-
-    def more(hop: LiveHop) -> bool:
-        return hop.hop + 1 < hops
-
-    return link.live(link.hello(), streams, Packing.PCM16, settings, more)
+    given = Given()
+    end = Live(link, link.hello(), streams, settings=settings, hops=hops).run(given)
+    assert end.stats is not None
+    return Recorded([hop for hop in given.hops if hop.came], given.hops, end, end.stats)
 
 
 @pytest.fixture(scope="module")
@@ -280,39 +290,40 @@ def test_a_late_hop_makes_a_gap_of_whole_hops(slow_image: Path, tmp_path: Path) 
     path.write_bytes(room.tobytes())
     with open_board("qemu_m4", slow_image, microphone=path) as port:
         recorded = record(Link(port), 40)
-    assert recorded.stats is not None
     slow = [hop for hop in recorded.hops if hop.flags & Flag.LATE]
-    assert slow[0].hop == 10
+    assert slow[0].number == 10
     assert recorded.stats.late == recorded.hops[-1].late == len(slow) < 4
-    before, after = recorded.hops[10], recorded.hops[11]
-    assert (before.missed, after.missed) == (0, after.hop - 11)
-    assert 3 < after.missed == recorded.stats.lost == live.missed_hops(recorded)
-    # Every hop, also behind the gap, is what the microphone heard in its place.
+    before, after = recorded.hops[10:12]
+    missed = [hop.number for hop in recorded.all if hop.missed]
+    assert missed == list(range(before.number + 1, after.number))
+    assert 3 < len(missed) == recorded.stats.lost
+    # Every hop, also after the gap, is what the microphone heard in its place.
     for hop in recorded.hops:
-        np.testing.assert_array_equal(hop.audio[RAW], room[160 * hop.hop :][:160])
-    assert recorded.hops[-1].hop + 1 == len(recorded.hops) + after.missed
-    assert live.unbroken(recorded) == len(recorded.hops)
+        np.testing.assert_array_equal(hop.heard, room[160 * hop.number :][:160])
+    assert len(recorded.all) == len(recorded.hops) + len(missed)
 
 
 def test_settings_in_mid_stream(slow_image: Path, tmp_path: Path) -> None:
     room, path = noise(100), tmp_path / "room.s16"
     path.write_bytes(room.tobytes())
-    held = []
+    came = []
     with open_board("qemu_m4", slow_image, microphone=path) as port:
         link = Link(port)
-
-        def more(hop: LiveHop) -> bool:
-            if hop.hop == 4:
-                held.append(link.set(Settings(512, 1024, True)))
-            return hop.hop < 9
-
-        recorded = link.live(link.hello(), BOTH, Packing.PCM16, Settings(), more)
-    came = {hop.hop: hop for hop in recorded.hops}
-    assert 4 < held[0] < 9
-    for number, hop in came.items():
-        gain = 512 if number >= held[0] else 1024
-        np.testing.assert_array_equal(hop.audio[RAW], samples.amplify(room[160 * number :][:160], gain))
-        assert bool(hop.flags & Flag.BYPASS) == (number >= held[0])
+        stream = Live(link, link.hello(), hops=20)
+        for hop in stream:
+            if hop.number == 4:
+                stream.set(gain_in=512, bypass=True)
+            if hop.came:
+                came.append(hop)
+    since = came[-1].settings_from
+    assert 4 < since < 9
+    for hop in came:
+        changed = hop.number >= since
+        assert hop.settings_from == (since if changed else 0)
+        assert hop.settings == (Settings(512, 1024, True) if changed else NEUTRAL)
+        gain = 512 if changed else 1024
+        np.testing.assert_array_equal(hop.heard, samples.amplify(room[160 * hop.number :][:160], gain))
+        assert bool(hop.flags & Flag.BYPASS) == changed
 
 
 def test_a_board_without_microphone(order: Order) -> None:
@@ -338,7 +349,7 @@ def test_an_emulator_that_is_killed_leaves_what_came(order: Order, monkeypatch: 
             ports[0].process.kill()
         return take(cls, frame, *rest)
 
-    monkeypatch.setattr(live, "open_board", watched)
+    monkeypatch.setattr(session, "open_board", watched)
     monkeypatch.setattr(LiveHop, "unpack", classmethod(kill_at_9))
     with pytest.raises(
         LinkLost, match=r"the board has gone: the emulator ended \(signal 9\) \(after \d+ hops\)$"
@@ -372,8 +383,8 @@ def test_ctrl_c_ends_and_keeps(order: Order) -> None:
 # The app as a process of this computer, whose microphone counts its samples.
 
 
-def counted(hop: LiveHop) -> np.ndarray:
-    return ((160 * hop.hop + np.arange(160)) & 0x7FFF).astype(np.int16)
+def counted(hop: Hop) -> np.ndarray:
+    return ((160 * hop.number + np.arange(160)) & 0x7FFF).astype(np.int16)
 
 
 @pytest.fixture(scope="module")
@@ -419,17 +430,17 @@ def test_bad_commands_of_a_live_stream_are_answered(process: Path) -> None:
         raw.expect(Type.START, 15)
         for kind, number, payload, code, words in (
             (Type.START, 16, START, Error.STARTED, "a stream runs already; send STOP or RESET first"),
-            (Type.START, 17, links.START.pack(16000, 160, 0), Error.STARTED, "a stream runs already"),
+            (Type.START, 17, messages.START.pack(16000, 160, 0), Error.STARTED, "a stream runs already"),
             (Type.AUDIO, 0, bytes(320), Error.NOT_STARTED, "this stream is live and takes no audio"),
             (77, 18, b"", Error.TYPE, "not known"),
         ):
             raw.send(kind, number, payload)
             frame = after_live(raw)
-            found, text = links.error_text(frame.payload)
+            found, text = messages.error_text(frame.payload)
             assert (frame.type, frame.sequence, found) == (Type.ERROR, number, code)
             assert words in text
         port.send(encode(Type.STATS, 19)[:-4] + b"\0")
-        assert links.error_text(after_live(raw).payload) == (Error.BROKEN, "truncated frame")
+        assert messages.error_text(after_live(raw).payload) == (Error.BROKEN, "truncated frame")
         raw.send(Type.START, 15, START)  # asked again, as if the answer had been lost
         assert (after_live(raw).type, raw.parser.frame.sequence) == (Type.START, 15)
         raw.send(Type.STOP, 20)
@@ -438,7 +449,7 @@ def test_bad_commands_of_a_live_stream_are_answered(process: Path) -> None:
         raw.expect(Type.STATS, 21)  # no LIVE any more
 
 
-def after_live(raw: Raw) -> links.Frame:
+def after_live(raw: Raw) -> Frame:
     """The next frame that is no LIVE."""
     while (frame := raw.frame()).type == Type.LIVE:
         pass
@@ -451,9 +462,9 @@ def test_the_button_switches_bypass(process: Path) -> None:
     flags = [bool(hop.flags & Flag.BYPASS) for hop in recorded.hops]
     assert sum(a != b for a, b in zip(flags[1:], flags[:-1], strict=True)) == 1 and flags[-1]
     for hop in recorded.hops:
-        np.testing.assert_array_equal(hop.audio[RAW], counted(hop))
+        np.testing.assert_array_equal(hop.heard, counted(hop))
         if hop.flags & Flag.BYPASS:
-            np.testing.assert_array_equal(hop.audio[ENHANCED], samples.amplify(counted(hop), 512))
+            np.testing.assert_array_equal(hop.enhanced, samples.amplify(counted(hop), 512))
 
 
 def test_a_host_that_does_not_read_and_one_that_comes_after_it(process: Path) -> None:
@@ -465,8 +476,8 @@ def test_a_host_that_does_not_read_and_one_that_comes_after_it(process: Path) ->
         assert stats.hops > 300 and stats.unsent > 0
         recorded = record(link, 50)
     for hop in recorded.hops:
-        np.testing.assert_array_equal(hop.audio[RAW], counted(hop))
-    assert recorded.hops[0].hop < 20
+        np.testing.assert_array_equal(hop.heard, counted(hop))
+    assert recorded.hops[0].number < 20
 
 
 @pytest.mark.parametrize(
@@ -486,18 +497,15 @@ def test_what_a_line_carries(tmp_path: Path, line: int, streams: int, packing: P
     with running(board) as port:
         link = Link(port)
 
-        def two(hop: LiveHop) -> bool:
-            return len(hop.audio) == 3
-
         if needed:
             sentence = (
                 rf"^test board: the board refuses START: it takes {needed} bit/s and the line has {line}: "
                 r"take a faster line, one stream or adpcm4 \(to START\)$"
             )
             with pytest.raises(UserError, match=sentence):
-                link.live(link.hello(), streams, packing, Settings(), two)
+                next(iter(Live(link, link.hello(), streams, packing)))
         else:
-            assert link.live(link.hello(), streams, packing, Settings(), two).hops
+            assert any(hop.came for hop in Live(link, link.hello(), streams, packing, hops=2))
 
 
 def test_work_longer_than_a_hop_is_late(tmp_path: Path) -> None:
@@ -505,7 +513,6 @@ def test_work_longer_than_a_hop_is_late(tmp_path: Path) -> None:
     board = build_board(tmp_path / "board", "-DMICROPHONE_HZ=16000", "-DHOP_MS=20", "-DCOUNT_HZ=3000")
     with running(board) as port:
         recorded = record(Link(port), 50)
-    assert recorded.stats is not None
     for hop in recorded.hops:
         if hop.work > 30:
             assert hop.flags & Flag.LATE
@@ -516,8 +523,9 @@ def test_work_longer_than_a_hop_is_late(tmp_path: Path) -> None:
 def test_a_microphone_that_gives_nothing(tmp_path: Path) -> None:
     board = build_board(tmp_path / "board", "-DMICROPHONE_HZ=16000", "-DHOP_MS=100000")
     with running(board) as port:
-        recorded = record(Link(port, timeout=0.1), 10)
-    assert str(recorded.ended) == (
+        link = Link(port, timeout=0.1)
+        end = Live(link, link.hello(), hops=10).run()
+    assert str(end.ended) == (
         "test board: the board answers, but its microphone gives nothing (after 0 hops)"
     )
 

@@ -24,9 +24,12 @@ from board_doubles import (
     small_firmware,
     small_table,
 )
-from nnsp.device import boards, reference, streaming
-from nnsp.device.link import Link, Port, Streamed
-from nnsp.device.streaming import Order
+from nnsp.commands.stream import recording
+from nnsp.commands.stream.recording import Order
+from nnsp.device import boards, reference, session
+from nnsp.device.playback import Playback
+from nnsp.device.session import Hop
+from nnsp.device.wire import Port
 from nnsp.errors import UserError
 from nnsp.integer.c_streams import TableEnhancer
 from nnsp.places import ROOT
@@ -67,7 +70,7 @@ def enhanced_here(order: Order, table: Path) -> np.ndarray:
 def test_a_recording_through_the_board(
     order: Order, firmware: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    streaming.run(order)
+    recording.run(order)
     enhanced, rate = soundfile.read(order.output / "enhanced_speech.wav", dtype="int16")
     assert rate == 16000
     np.testing.assert_array_equal(enhanced, enhanced_here(order, firmware[1]))
@@ -92,8 +95,8 @@ def test_lost_and_broken_frames_are_counted_and_the_rest_still_equal(
         with boards.open_board(*arguments) as port:
             yield FaultyPort(port, to_board=drop_chunks, to_host=corrupt_bytes, seed=4)
 
-    monkeypatch.setattr(streaming, "open_board", bad_line)
-    streaming.run(replace(order, clean=None))
+    monkeypatch.setattr(session, "open_board", bad_line)
+    recording.run(replace(order, clean=None))
     report = json.loads((order.output / "report.json").read_text())
     assert report["differing_samples"] == 0
     assert report["stats"]["lost"] > 0
@@ -104,17 +107,18 @@ def test_lost_and_broken_frames_are_counted_and_the_rest_still_equal(
 
 
 def test_a_board_that_computes_something_else(order: Order, monkeypatch: pytest.MonkeyPatch) -> None:
-    stream = Link.stream
+    hops = Playback.__iter__
 
-    def wrong(*arguments: Any) -> Streamed:
-        streamed = stream(*arguments)
-        streamed.audio[5000] ^= 1
-        return streamed
+    def wrong(self: Playback) -> Iterator[Hop]:
+        for hop in hops(self):
+            if hop.number == 31 and hop.enhanced is not None:
+                hop.enhanced[40] ^= 1
+            yield hop
 
-    monkeypatch.setattr(Link, "stream", wrong)
+    monkeypatch.setattr(Playback, "__iter__", wrong)
     with pytest.raises(UserError, match=r"^qemu_m4: 1 samples differ from what the C library makes"):
-        streaming.run(order)
-    streaming.run(replace(order, check=False))
+        recording.run(order)
+    recording.run(replace(order, check=False))
 
 
 def test_a_board_with_another_model_than_asked(order: Order, tmp_path: Path) -> None:
@@ -122,7 +126,7 @@ def test_a_board_with_another_model_than_asked(order: Order, tmp_path: Path) -> 
     with pytest.raises(
         UserError, match=r"^qemu_m4: the board has the model 'double', 'small' was asked for; "
     ):
-        streaming.run(replace(order, image=image))
+        recording.run(replace(order, image=image))
 
 
 def test_a_board_with_older_tables_of_the_same_model(
@@ -135,26 +139,26 @@ def test_a_board_with_older_tables_of_the_same_model(
     with pytest.raises(
         UserError, match=r"its model 'small' was built from other tables than .*load the firmware"
     ):
-        streaming.run(order)
+        recording.run(order)
 
 
 def test_a_model_without_tables(order: Order) -> None:
     with pytest.raises(
         UserError, match=r"^there is no .*def_nn<id>_absent\.c; c_code_table_converter\.py makes it"
     ):
-        streaming.run(replace(order, model="absent"))
+        recording.run(replace(order, model="absent"))
 
 
 def test_a_clean_reference_of_another_length(order: Order, tmp_path: Path) -> None:
     other = tmp_path / "other.wav"
     soundfile.write(other, np.zeros(9000), 16000)
     with pytest.raises(UserError, match=r"other\.wav: 9000 samples, but .*noisy\.wav has 16077"):
-        streaming.run(replace(order, clean=other))
+        recording.run(replace(order, clean=other))
 
 
 def test_an_output_that_cannot_be_made(order: Order) -> None:
     with pytest.raises(UserError, match=r"noisy\.wav/out: cannot write there: Not a directory; give another"):
-        streaming.run(replace(order, output=order.wav / "out"))
+        recording.run(replace(order, output=order.wav / "out"))
 
 
 @pytest.mark.parametrize("table", enhancers(), ids=lambda t: t.stem)
@@ -163,7 +167,7 @@ def test_shipped_models(board: str, table: Path, tmp_path: Path) -> None:
     """The image that scons builds, on the demonstration clip: speech out of the emulated board as out of C."""
     model = table.stem.split("_", 2)[2]
     clip, output = ROOT / "demo" / "noisy.wav", tmp_path / "out"
-    streaming.run(Order(board, clip, ROOT / "demo" / "clean.wav", output, model, None, 115200, check=True))
+    recording.run(Order(board, clip, ROOT / "demo" / "clean.wav", output, model, None, 115200, check=True))
     report = json.loads((output / "report.json").read_text())
     assert report["differing_samples"] == 0
     assert report["answered"] == len(report["work"])

@@ -4,7 +4,7 @@ import csv
 import shlex
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import astuple
 from pathlib import Path
 
@@ -14,7 +14,8 @@ import soundfile
 
 from board_doubles import small_firmware
 from nnsp.device import boards, reference
-from nnsp.device.link import Link, Streamed
+from nnsp.device.playback import Playback
+from nnsp.device.session import Hop
 from nnsp.errors import UserError
 from nnsp.evaluation import enhancement, intervals, pairs, systems
 from nnsp.evaluation.enhancement import Result
@@ -195,14 +196,15 @@ def test_a_board_gives_what_the_library_gives(
     (heard,) = enhance(short, "board:qemu_m4@small")
     padded = np.pad(short.noisy, (0, -(8123 + 320) % 160 + 320))
     np.testing.assert_array_equal(heard, TableEnhancer(table).process(padded)[320 : 320 + 8123])
-    stream = Link.stream
+    hops = Playback.__iter__
 
-    def wrong(self: Link, *arguments: object, **settings: object) -> Streamed:
-        streamed = stream(self, *arguments, **settings)  # type: ignore[arg-type]
-        streamed.audio[500] ^= 1
-        return streamed
+    def wrong(self: Playback) -> Iterator[Hop]:
+        for hop in hops(self):
+            if hop.number == 3 and hop.enhanced is not None:
+                hop.enhanced[20] ^= 1
+            yield hop
 
-    monkeypatch.setattr(Link, "stream", wrong)
+    monkeypatch.setattr(Playback, "__iter__", wrong)
     with pytest.raises(UserError, match="qemu_m4: 1 samples differ from what the C library makes"):
         enhance(short, "board:qemu_m4@small")
 

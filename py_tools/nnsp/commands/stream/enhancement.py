@@ -4,8 +4,7 @@ import argparse
 from dataclasses import fields
 from pathlib import Path
 
-from nnsp.commands.stream import flags
-from nnsp.device import live, streaming
+from nnsp.commands.stream import flags, live, recording
 
 ON_INTERRUPT = "stopped; nothing was kept, start it again"
 
@@ -31,10 +30,10 @@ def main() -> None:
     only.add_argument("--bypass", action="store_true", help="send the microphone as enhanced, equally late")
     given = vars(parser.parse_args())
     recorded = {field.name for field in fields(live.Order)}
-    streamed = {field.name for field in fields(streaming.Order)}
+    streamed = {field.name for field in fields(recording.Order)}
     if given.pop("live"):
         flags.refuse(parser, given, streamed - recorded, "--live")
         live.run(live.Order(**given))
     else:
         flags.refuse(parser, given, recorded - streamed, "--wav")
-        streaming.run(streaming.Order(**given))
+        recording.run(recording.Order(**given))
