@@ -48,9 +48,9 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
     text = root / "def_se_small.txt"
     text.write_text(SMALL)
     arch = arch_text.load(text)
-    folder = ModelFolder(root / "models", arch)
+    folder = ModelFolder(root / "models", arch.name)
     normalisation = Normalisation(np.full(72, 18, np.float32), np.full(72, 3, np.float32))
-    folder.start(FrontEnd(), normalisation, {}, SpeechEnhancement().form())
+    folder.start(arch_text.to_text(arch), FrontEnd(), normalisation, {}, SpeechEnhancement().to_json())
     build(arch, seed=1).save_weights(folder.weights_path(1))
     mixture = Mixer.open(make_list(root), 0).row(0, 0, 3, 48000)
     audio.write_wav(root / "noisy.wav", mixture.noisy)

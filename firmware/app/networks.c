@@ -127,7 +127,7 @@ static void listen(networks *n, networks_classifier *c)
 }
 
 /*
- * With speech a detector begins anew, for what it held back is over, and so does a clip, to have
+ * As speech begins, a detector is reset, for what it held back is over, and so is a clip, to have
  * the word from its beginning.
  */
 static void wake(networks_classifier *c)

@@ -74,7 +74,7 @@ uint16_t networks_delay(void);
 /*
  * One hop in, one out; out may be in. With `gating`, while the gate hears no speech, the enhancer
  * skips and the other classifiers rest: a streaming network goes on where it stopped, a clip and a
- * detector begin anew. Without an enhancer out is in.
+ * detector start again. Without an enhancer out is in.
  */
 void networks_step(networks *n, const int16_t *in, int16_t *out, bool gating);
 

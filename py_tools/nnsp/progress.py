@@ -45,8 +45,8 @@ class Lines:
     ----------
     items : iterable, optional
     total : number, optional
-        Without it, and without a length of the items, nothing is said.
-    desc : str
+        Without it, and without a length of the items, the count is said after 1, 2, 4, ... seconds.
+    desc, unit : str
     initial : number
     disable : bool
     """
@@ -56,6 +56,7 @@ class Lines:
         items: Iterable[Any] | None = None,
         total: float | None = None,
         desc: str = "",
+        unit: str = "it",
         initial: float = 0,
         disable: bool = False,
         **_: Any,
@@ -63,8 +64,9 @@ class Lines:
         self._items = items
         self.n = initial
         self._total = len(items) if total is None and isinstance(items, Sized) else total
-        self._head, self._after, self._silent = desc and f"{desc}: ", "", disable
-        self._tenths, self._said = 10 * initial // self._total if self._total else 0, time.monotonic()
+        self._head, self._unit, self._after, self._silent = desc and f"{desc}: ", unit, "", disable
+        self._tenths = 10 * initial // self._total if self._total else 0
+        self._said, self._wait = time.monotonic(), SECONDS
 
     def __iter__(self) -> Iterator[Any]:
         for item in self._items or ():
@@ -92,9 +94,16 @@ class Lines:
 
     def refresh(self) -> None:
         """Say how far it is, where that is news."""
-        if self._silent or not self._total:
+        now = time.monotonic()
+        if self._silent or now - self._said < self._wait:
             return
-        tenths, now = 10 * self.n // self._total, time.monotonic()
-        if tenths > self._tenths and now - self._said >= SECONDS:
-            print(f"{self._head}{10 * tenths:.0f} %{self._after}", file=sys.stderr, flush=True)
-            self._tenths, self._said = tenths, now
+        if not self._total:
+            self._say(f"{self.n:g} {self._unit}", now)
+            self._wait *= 2
+        elif (tenths := 10 * self.n // self._total) > self._tenths:
+            self._say(f"{10 * tenths:.0f} %", now)
+            self._tenths = tenths
+
+    def _say(self, text: str, now: float) -> None:
+        print(f"{self._head}{text}{self._after}", file=sys.stderr, flush=True)
+        self._said = now

@@ -133,7 +133,7 @@ def noise(hops: int, seed: int = 1, hop: int = 160) -> np.ndarray:
 
 
 class Given(Consumer):
-    """All that a session gives."""
+    """Keeps all hops of a session, and its end."""
 
     def __init__(self) -> None:
         self.hops: list[Hop] = []

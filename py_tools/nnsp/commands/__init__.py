@@ -1,13 +1,15 @@
-"""The commands: each is a module with `main`, and a row of `COMMANDS`."""
+"""The commands: each is a module with `main` and a row of `COMMANDS`; those of a task follow from `tasks.TASKS`."""
 
 import difflib
 import re
 import sys
 from importlib import import_module
+from pathlib import Path
 from typing import NamedTuple, NoReturn
 
 from nnsp import places
 from nnsp.commands.run import run
+from nnsp.tasks import TASKS
 
 
 class Command(NamedTuple):
@@ -28,17 +30,16 @@ COMMANDS = {
     ),
     "data_se": Command("data.mixtures", "make the lists of speech and noise that training mixes from"),
     "data_kws": Command("data.keywords", "make the lists of keywords"),
-    "train_se": Command("train.enhancement", "train speech enhancement"),
-    "train_vad": Command("train.voice", "train voice activity detection"),
-    "train_kws": Command("train.keywords", "train keyword spotting"),
-    "train_rec": Command("train.recognition", "train recognition of clips"),
+    **{
+        f"{step}_{task}": Command(f"{step}.{file}", f"{about} {file}")
+        for step, about in (("train", "train networks for"), ("evaluate", "score networks for"))
+        for task, file in TASKS.items()
+        if (Path(__file__).parent / step / f"{file}.py").exists()
+    },
     "sweep_se": Command("sweep", "search networks and settings of speech enhancement"),
     "compare_rec": Command("compare", "train recognisers over seeds and compare them"),
     "test_se": Command("enhance", "enhance recordings or the microphone; the same as enhance"),
     "predict_rec": Command("recognise", "say what clips are"),
-    "evaluate_se": Command("evaluate.enhancement", "score enhancers on pairs of noisy and clean recordings"),
-    "evaluate_vad": Command("evaluate.voice", "measure voice activity detection"),
-    "evaluate_kws": Command("evaluate.keywords", "measure keyword spotting"),
     "examine_se": Command("examine", "see what an enhancer makes of silence, noise and clean speech"),
     "c_code_table_converter": Command("convert", "convert a trained network to C tables"),
     "stream_se": Command("stream.enhancement", "the same as stream"),

@@ -111,13 +111,14 @@ def train(entrant: Entrant, parts: Parts, seed: int, folder: Path, args: argpars
     import keras
 
     from nnsp.data.augmentation import Augmentation
+    from nnsp.network.streaming import build
     from nnsp.tasks import recognition
     from nnsp.training.folder import ModelFolder
     from nnsp.training.settings import Settings
     from nnsp.training.trainer import Trainer
 
     keras.backend.clear_session()
-    models = ModelFolder(folder, entrant.arch)
+    models = ModelFolder(folder, entrant.arch.name)
     augmentation = None if entrant.task.features else Augmentation()
     sources = recognition.sources(
         entrant.material, entrant.sounds.classes, parts, entrant.row, seed, augmentation
@@ -138,7 +139,8 @@ def train(entrant: Entrant, parts: Parts, seed: int, folder: Path, args: argpars
         done = models.epochs()
         if done and done[-1] >= settings.epochs:
             continue
-        trainer = Trainer(models, entrant.frontend, entrant.task, *sources, settings)
+        network = build(entrant.arch, seed)
+        trainer = Trainer(models, network, entrant.frontend, entrant.task, *sources, settings)
         if done:
             trainer.resume("latest", overwrite=False)
         else:

@@ -9,9 +9,10 @@ from typing import NoReturn
 
 from nnsp.commands.quiet import silence_tensorflow
 from nnsp.errors import UserError
+from nnsp.training.settings import SETTINGS
 
-FLAGS = {"batch_size": "batchsize", "epochs": "num_epoch"}
-"""Settings whose flag has another name."""
+FLAGS = {setting.name: setting.flag for setting in SETTINGS if setting.flag}
+"""Flags of the settings of training, some of which have another name."""
 
 SETTING = re.compile(r"`(\w+)(?:=([^`]*))?`")
 
@@ -37,24 +38,21 @@ def run(main: Callable[[], None], on_interrupt: str = "stopped") -> NoReturn:
     Exit status: 0 done, 1 a `UserError` or a missing extra (one sentence on stderr), 130 Ctrl-C. Anything else
     is our own mistake, and keeps its traceback.
     """
-    tool = Path(sys.argv[0]).stem
     silence_tensorflow()
     try:
         main()
     except UserError as error:
-        print(f"{tool}: {with_flags(str(error))}", file=sys.stderr)
+        say(str(error))
         sys.exit(1)
     except ModuleNotFoundError as error:
         extra = extra_of(error.name or "")
         if not extra:
             raise
-        print(
-            f"{tool}: this needs {error.name}, which is not installed: pip install 'nnsp-mcu[{extra}]'",
-            file=sys.stderr,
-        )
+        say(f"this needs {error.name}, which is not installed: pip install 'nnsp-mcu[{extra}]'")
         sys.exit(1)
     except KeyboardInterrupt:
-        print(f"\n{tool}: {on_interrupt}", file=sys.stderr)
+        print(file=sys.stderr)
+        say(on_interrupt)
         sys.exit(130)
     sys.exit(0)
 
@@ -63,6 +61,11 @@ def extra_of(name: str) -> str:
     """Return the extra that a missing module comes with, or nothing."""
     package = name.partition(".")[0]
     return next((extra for extra, packages in EXTRAS.items() if package in packages), "")
+
+
+def say(sentence: str) -> None:
+    """Print a sentence for the user on stderr, after the tool's name and with its settings as flags."""
+    print(f"{Path(sys.argv[0]).stem}: {with_flags(sentence)}", file=sys.stderr)
 
 
 def with_flags(sentence: str) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from nnsp import places
 from nnsp.errors import UserError
+from nnsp.training.settings import LOSS, Settings
 
 ON_INTERRUPT = "stopped; the trial is queued again, and the same command goes on"
 
@@ -33,7 +34,7 @@ def parse() -> argparse.Namespace:
     add("--storage", metavar="URL", help="of a database that all workers reach (default: a file in --output)")
     add("--output", default="models_trained/sweeps", metavar="DIR", help="for trials (default %(default)s)")
     add(
-        "--judge", default="compressed", metavar="SUM", help="loss that compares trials (default %(default)s)"
+        "--judge", default=LOSS.default, metavar="SUM", help="loss that compares trials (default %(default)s)"
     )
     add("--seed", type=int, help="of the search, for one worker alone (default: another each time)")
     return parser.parse_args()
@@ -49,7 +50,10 @@ def main() -> None:
 
     judge = losses.parse(args.judge, "judge")
     searched = sweep.read(args.sweep, args.nn_arch)
-    mixers = Mixer.open(args.train_list, searched.train.get("seed", 0)), Mixer.open(args.test_list, 0)
+    mixers = (
+        Mixer.open(args.train_list, searched.train.get("seed", Settings.seed)),
+        Mixer.open(args.test_list, 0),
+    )
     name = args.study or Path(args.sweep).stem
     root = Path(args.output) / name
     storage = args.storage or f"sqlite:///{Path(args.output) / 'sweeps.db'}"

@@ -1,4 +1,4 @@
-"""Where a board is: an emulator that is started here, or a port with something behind it."""
+"""Where a board is: an emulator that is started here, or a port with something at its end."""
 
 import contextlib
 import select
@@ -39,7 +39,7 @@ class SerialPort:
             link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def _copy_fd(self) -> int:
-        """Give a copy of the socket's descriptor; raises OSError where the port is no socket."""
+        """Return a copy of the socket's descriptor; raises OSError where the port is no socket."""
         if not self.name.startswith("socket://"):
             raise OSError("not a socket")
         with socket.socket(fileno=self._serial.fileno()) as borrowed:
@@ -48,7 +48,7 @@ class SerialPort:
         return copy
 
     def receive(self, timeout: float) -> bytes:
-        """Give what has come in, waiting at most `timeout` seconds for the first byte."""
+        """Return what has come in, waiting at most `timeout` seconds for the first byte."""
         try:
             data = self._serial.read(4096)
             if not data and timeout > 0:
@@ -151,7 +151,7 @@ class Emulator:
         return self._ending
 
     def receive(self, timeout: float) -> bytes:
-        """Give what has come in, waiting at most `timeout` seconds for the first byte."""
+        """Return what has come in, waiting at most `timeout` seconds for the first byte."""
         try:
             return self._port.receive(timeout)
         except PortLost as error:

@@ -104,7 +104,7 @@ def _read(data: bytes) -> Image:
 
 
 def deepest_stack(graphs: Iterable[Path], root: str = "main") -> tuple[int, list[str]]:
-    """Give the most stack that `root` can take by the compiler's call graphs (``-fcallgraph-info=su``).
+    """Return the most stack that `root` can take by the compiler's call graphs (``-fcallgraph-info=su``).
 
     Returns
     -------

@@ -11,7 +11,7 @@ from nnsp.errors import UserError
 
 
 class LinkLost(UserError):
-    """The board does not answer any more, or answers as no board of ours does."""
+    """The board does not answer any more, or answers as no nnsp firmware does."""
 
 
 @dataclass
@@ -97,7 +97,7 @@ class Link:
     def request(
         self, kind: Type, payload: bytes = b"", on_frame: Callable[[Frame], None] | None = None
     ) -> bytes:
-        """Send a request until it is answered and give the answer's payload.
+        """Send a request until it is answered, and return the answer's payload.
 
         Parameters
         ----------
@@ -153,7 +153,7 @@ class Link:
         self.request(Type.START, START.pack(rate, hop, scores))
 
     def set(self, settings: Settings) -> int:
-        """Set gains and bypass of live streams, and gating, and give the hop from which on they hold."""
+        """Set gains and bypass of live streams, and gating, and return the hop from which on they hold."""
         return int(HELD.unpack(self.request(Type.SET, settings.pack()))[0])
 
     def stats(self) -> Stats:

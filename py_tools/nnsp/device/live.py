@@ -93,7 +93,7 @@ class Live(Session):
             self._doubled += 1
 
     def _ready(self) -> Iterator[Hop]:
-        """Give the hops that came, and those in front of them that did not."""
+        """Yield the hops that came, and those in front of them that did not."""
         while self._request is None and self._waiting:
             hop = self._waiting.popleft()
             missed = (hop.missed - self._missed) & 0xFFFF

@@ -165,7 +165,7 @@ class Hello:
 
 
 def _text(payload: bytes, at: int) -> tuple[str, int]:
-    """Read the text at a place of a payload; give it and the place after it."""
+    """Return the text at a place of a payload, and the place after it."""
     end = at + 1 + payload[at]
     if end > len(payload):
         raise ValueError("a text runs over the end of its payload")
@@ -218,7 +218,7 @@ class Stats:
 
 
 def error_text(payload: bytes) -> tuple[int, str]:
-    """Give code and sentence of an ERROR payload."""
+    """Return code and sentence of an ERROR payload."""
     if len(payload) < 4:
         return 0, "an ERROR without text"
     code, kind = struct.unpack_from("<HB", payload)
@@ -294,7 +294,7 @@ class Settings:
     gating: bool = True
 
     def pack(self) -> bytes:
-        """Give the payload of a SET."""
+        """Return the payload of a SET."""
         return SET.pack(self.gain_in, self.gain_out, self.bypass, self.gating)
 
 

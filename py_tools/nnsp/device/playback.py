@@ -117,7 +117,7 @@ class Playback(Session):
                 raise self.link.lost(f"the board refuses hop {number}: {text}")
 
     def _ready(self) -> Iterator[Hop]:
-        """Give the hops that are complete."""
+        """Yield the hops that are complete."""
         while self._request is None and self._next < self._acknowledged:
             number = self._next
             result, silenced = self._results.pop(number, None), number in self._silenced

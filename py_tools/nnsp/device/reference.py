@@ -18,7 +18,7 @@ MODELS = places.TABLES
 
 
 def find_table(model: str) -> Path:
-    """Give the generated C file def_nn<id>_<model>.c; raises UserError where there is not just one."""
+    """Return the generated C file def_nn<id>_<model>.c; raises UserError where there is not just one."""
     return places.table(model, MODELS)
 
 
@@ -52,7 +52,7 @@ def _numbers(values: tuple[int, ...]) -> str:
 
 
 def enhancer_of(table: Path, hello: Hello) -> "TableEnhancer":
-    """Give the C library's enhancer with the generated C file `table`, from which the board's was built.
+    """Return the C library's enhancer with the generated C file `table`, from which the board's was built.
 
     Raises
     ------

@@ -16,7 +16,7 @@ Rows = Iterator[tuple[str, str]]
 
 
 def playback_rows(hello: Hello, log: Log, end: End) -> Rows:
-    """Give what link and board say of a recording."""
+    """Yield what link and board say of a recording."""
     stats, work = end.stats, log["work"]
     assert stats is not None
     seconds = log.hops * hello.hop / hello.rate
@@ -48,7 +48,7 @@ def playback_rows(hello: Hello, log: Log, end: End) -> Rows:
 
 
 def live_rows(hello: Hello, log: Log, end: End, sent: str) -> Rows:
-    """Give what link and board say of a live stream; `sent` is what its frames were made of."""
+    """Yield what link and board say of a live stream; `sent` is what its frames were made of."""
     work, flags, stats = log["work"], log["flags"], end.stats
     yield "board", f"{hello.board}, library {hello.library}, model '{hello.models}'"
     yield "last reset", hello.reset_cause
@@ -77,14 +77,14 @@ def _level(levels: NDArray[np.int64], clipped: NDArray[np.int64]) -> str:
 
 
 def memory_rows(path: Path) -> Rows:
-    """Give what an image takes."""
+    """Yield what an image takes."""
     image = images.load(path)
     yield "flash", f"{image.flash} B: code {image.size('.text')}, model tables {image.size('.tables')}"
     yield "RAM", f"{image.ram} B: stack {image.size('.stack')}, data {image.size('.data', '.bss')}"
 
 
 def open_hops(hello: Hello, decisions: Decisions, hops: int) -> NDArray[np.bool_]:
-    """Give the hops in which the gate was open, by its EVENTs; all of them where there is no gate."""
+    """Return the hops in which the gate was open, by its EVENTs; all of them where there is no gate."""
     gate = hello.gating
     state = np.full(hops, gate is None)
     for _, decision in sorted(decisions.events.items()):
@@ -94,7 +94,7 @@ def open_hops(hello: Hello, decisions: Decisions, hops: int) -> NDArray[np.bool_
 
 
 def work_rows(hello: Hello, work: NDArray[np.int64], is_open: NDArray[np.bool_], name: str = "") -> Rows:
-    """Give what hops took, with the gate open and closed."""
+    """Yield what hops took, with the gate open and closed."""
     frame = f"{1000 * hello.hop / hello.rate:g} ms frame"
     millions = work.mean() * hello.rate / hello.hop / 1e6
     yield f"million {hello.unit} per second of audio{name}", f"{millions:.2f}"
@@ -106,7 +106,7 @@ def work_rows(hello: Hello, work: NDArray[np.int64], is_open: NDArray[np.bool_],
 
 
 def decision_rows(hello: Hello, decisions: Decisions, stats: Stats | None, hops: int, name: str = "") -> Rows:
-    """Give what classifiers said in so many hops that came."""
+    """Yield what classifiers said in so many hops that came."""
     if hello.gating is not None and stats is not None:
         yield f"hops in which networks rested{name}", f"{stats.rested} of {stats.hops}"
     made = stats.events if stats is not None else max(decisions.events, default=-1) + 1

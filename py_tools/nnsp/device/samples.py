@@ -24,7 +24,7 @@ class Packing(enum.IntEnum):
 
 
 def gain_of(decibels: float, what: str) -> int:
-    """Give the board's number for a gain; raises UserError, naming `what`, beyond 30 dB."""
+    """Return the board's number for a gain; raises UserError, naming `what`, beyond 30 dB."""
     gain = round(GAIN_ONE * 10 ** (decibels / 20)) if decibels < 100 else GAIN_MAX + 1
     if not math.isfinite(decibels) or gain > GAIN_MAX:
         raise UserError(f"`{what}={decibels:g}`: too much; expected at most 30 dB")
@@ -57,7 +57,7 @@ class Adpcm:
         self.last, self.step = 0, STEP_MIN
 
     def _advance(self, code: int) -> int:
-        """Take one code, sign above three bits of size, and give its sample."""
+        """Take one code, sign above three bits of size, and return its sample."""
         size = code & 7
         change = (2 * size + 1) * self.step >> 3
         self.last = max(-32768, min(32767, self.last - change if code & 8 else self.last + change))
@@ -65,7 +65,7 @@ class Adpcm:
         return self.last
 
     def pack(self, samples: NDArray[np.int16]) -> bytes:
-        """Give a block: the state in front of it, then four bits a sample."""
+        """Return a block: the state in front of it, then four bits a sample."""
         head = STATE.pack(self.last, self.step)
         codes = []
         for sample in samples.tolist():
@@ -78,7 +78,7 @@ class Adpcm:
 
     @classmethod
     def unpack(cls, block: bytes, count: int) -> NDArray[np.int16]:
-        """Give the `count` samples of a block, which needs no other."""
+        """Return the `count` samples of a block, which needs no other."""
         reader = cls()
         reader.last, reader.step = STATE.unpack_from(block)
         codes = [code for byte in block[STATE.size :] for code in (byte & 15, byte >> 4)]
@@ -91,7 +91,7 @@ def block_bytes(packing: Packing, hop: int) -> int:
 
 
 def unpack(packing: Packing, block: bytes, hop: int) -> NDArray[np.int16]:
-    """Give the samples of one packed hop."""
+    """Return the samples of one packed hop."""
     return (
         np.frombuffer(block, "<i2").astype(np.int16) if packing is Packing.PCM16 else Adpcm.unpack(block, hop)
     )

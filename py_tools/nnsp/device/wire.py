@@ -29,12 +29,12 @@ class PortLost(Exception):
 
 
 class Port(Protocol):
-    """A way for bytes. `boards.open_board` gives one."""
+    """A way for bytes, as `boards.open_board` opens one."""
 
     name: str
 
     def receive(self, timeout: float) -> bytes:
-        """Give what has come in, waiting at most `timeout` s for the first byte; may raise `PortLost`."""
+        """Return what has come in, waiting at most `timeout` s for the first byte; may raise `PortLost`."""
 
     def send(self, data: bytes) -> None:
         """Send all of `data`. May raise `PortLost`."""
@@ -50,7 +50,7 @@ class Frame:
 
 
 def encode(kind: int, sequence: int, payload: bytes = b"") -> bytes:
-    """Give the bytes on the wire of one frame, a zero at both ends; ``link_encode`` in C."""
+    """Return the bytes on the wire of one frame, a zero at both ends; ``link_encode`` in C."""
     body = HEADER.pack(VERSION, kind, sequence) + payload
     body += CRC.pack(zlib.crc32(body))
     wire = bytearray(1)

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from nnsp import tasks
 from nnsp.network import arch as arch_text
 from nnsp.network.arch import Arch
-from nnsp.network.streaming import Network, build
+from nnsp.network.network import Network, text_of
+from nnsp.network.streaming import build
 from nnsp.signal import frontend
 from nnsp.signal.frontend import FrontEnd
 from nnsp.training import steps
@@ -29,13 +30,23 @@ class Trained:
     """A network with the weights of one epoch, and the task and front end they belong to."""
 
     task: Task
-    arch: Arch
     frontend: FrontEnd
     mean: Floats
     std: Floats
-    model: Network
+    model: Any  # a Network; what needs its text or layers asks for `arch` first
     epoch: int
     weights_path: Path
+
+    @property
+    def arch(self) -> Arch:
+        """Return the text of the network.
+
+        Raises
+        ------
+        UserError
+            It was made without one.
+        """
+        return text_of(self.model)
 
     @cached_property
     def _step(self) -> dict[bool, steps.Function]:
@@ -55,7 +66,7 @@ class Trained:
 
     def outputs(self, features: Floats, quantized: bool = False) -> Floats:
         """Of the last layer, float32 [frames, units]; quantised, on the integer network's grid."""
-        block = -(-INFERENCE_FRAMES // self.arch.stride) * self.arch.stride
+        block = -(-INFERENCE_FRAMES // self.model.stride) * self.model.stride
         step = self._step[quantized]
         state, parts = self.model.zero_state(1), []
         for start in range(0, len(features), block):
@@ -91,14 +102,14 @@ class Trained:
 
 
 def load_trained(
-    nn_arch: Arch | Path | str, epoch_loaded: str | int, models_dir: Path | str | None = None
+    nn_arch: Arch | Path | str | Network, epoch_loaded: str | int, models_dir: Path | str | None = None
 ) -> Trained:
     """Load a trained network.
 
     Parameters
     ----------
-    nn_arch : Arch or path
-        The network or its text.
+    nn_arch : Arch, path or Network
+        The text of the network, or the network itself.
     epoch_loaded : 'latest' or number
     models_dir : path, optional
         As `find_folder` takes it.
@@ -108,13 +119,13 @@ def load_trained(
     UserError
         There is no such epoch, or it was trained with another text.
     """
-    arch = nn_arch if isinstance(nn_arch, Arch) else arch_text.load(nn_arch)
-    folder = find_folder(models_dir, arch)
+    arch = arch_text.load(nn_arch) if isinstance(nn_arch, Path | str) else nn_arch
+    folder = find_folder(models_dir, arch.name)
     epoch = folder.find(str(epoch_loaded))
-    folder.check()
-    fe, normalisation = folder.frontend()
-    model = build(arch)
+    model = build(arch) if isinstance(arch, Arch) else arch
+    folder.check(model)
+    fe, normalisation = folder.frontend(model.arch.input_neurons if model.arch else None)
     folder.load_weights(model, epoch)
-    task = tasks.restored(folder.task())
+    task = tasks.from_json(folder.task())
     path = folder.weights_path(epoch)
-    return Trained(task, arch, fe, normalisation.mean, normalisation.std, model, epoch, path)
+    return Trained(task, fe, normalisation.mean, normalisation.std, model, epoch, path)

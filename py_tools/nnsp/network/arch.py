@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -233,6 +233,12 @@ class _Parser:
 
 def _line(entries: list[tuple[int, str, str]], wanted: str) -> int:
     return next(number for number, key, _ in entries if key == wanted)
+
+
+def without_dropout(arch: Arch) -> Arch:
+    """Return what the weights depend on: all but name and dropout."""
+    layers = tuple(replace(layer, dropprob=0.0) for layer in arch.layers)
+    return replace(arch, name="", dropprob=0.0, layers=layers)
 
 
 def to_text(arch: Arch) -> str:

@@ -3,6 +3,7 @@
 Everything is written in ``keras.ops`` and runs on every backend that Keras trains on.
 """
 
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -11,6 +12,7 @@ from keras import ops
 from numpy.typing import NDArray
 
 from nnsp import arithmetic
+from nnsp.network import arch as arch_text
 from nnsp.network.arch import Arch, Layer
 from nnsp.network.fake_quantisation import LINEAR_FRAC, fake_quantise, fake_quantised_weights
 from nnsp.network.kinds import KINDS
@@ -70,10 +72,12 @@ class StreamingLayer(keras.layers.Layer):
 
 
 class Network(keras.Model):
-    """All layers of an `Arch`, made with `build`."""
+    """All layers of an `Arch`, made with `build`. It is a `nnsp.network.network.Network`."""
+
+    quantisable = True
 
     def __init__(self, arch: Arch) -> None:
-        super().__init__(name="network")
+        super().__init__(name=arch.name)
         self.arch = arch
         self.blocks = []
         in_frac = arithmetic.FEATURE_FRAC
@@ -81,6 +85,25 @@ class Network(keras.Model):
             self.blocks.append(StreamingLayer(layer, inputs, in_frac))
             in_frac = arithmetic.OUTPUT_FRAC.get(layer.activation, LINEAR_FRAC)
         self.built = True
+
+    @property
+    def stride(self) -> int:
+        """Return the number that the frames of a step must be a multiple of."""
+        return self.arch.stride
+
+    def describe(self) -> str:
+        """Return its text."""
+        return arch_text.to_text(self.arch)
+
+    def matches(self, path: Path) -> bool:
+        """Tell whether a text describes the same weights: dropout may differ.
+
+        Raises
+        ------
+        UserError
+            It is no text of a network.
+        """
+        return arch_text.without_dropout(arch_text.load(path)) == arch_text.without_dropout(self.arch)
 
     def zero_state(self, batch: int) -> list[tuple[Any, ...]]:
         """Return the state before the first frame: that of each layer, then how many frames of a clip have come."""

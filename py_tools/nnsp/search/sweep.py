@@ -27,15 +27,16 @@ from nnsp.files import written
 from nnsp.network import arch as arch_text
 from nnsp.network.arch import Arch
 from nnsp.network.sizes import table_bytes
+from nnsp.network.streaming import build
 from nnsp.signal.frontend import FrontEnd
 from nnsp.tasks.enhancement import SpeechEnhancement
-from nnsp.training import losses
+from nnsp.training import losses, settings
 from nnsp.training.folder import ModelFolder
-from nnsp.training.settings import Settings
+from nnsp.training.settings import FEATURES, LOSS, MASK_FLOOR, Settings
 from nnsp.training.trainer import Trainer
 
 HEARTBEAT_SECONDS = 30
-GRACE_SECONDS = 120  # a worker that is silent for so long is dead, and its trial done anew
+GRACE_SECONDS = 120  # a worker that is silent for so long is dead, and its trial done again
 RETRIES = 2
 SQLITE = "sqlite:///"
 LOCKED_SECONDS = 60  # that a write waits while another worker writes; SQLite's own 5 are short on a busy disk
@@ -43,19 +44,11 @@ ATTEMPTS = 10  # to open a database that makes no way for one worker at a time
 STARTUP_TRIALS = 5  # that are trained to the end before any is pruned
 FUTILE_DRAWS = 200  # over the budget in a row: it leaves nothing
 
-# Names of train_se's flags, their fields of `Settings`, and what they must be.
-SETTINGS: dict[str, tuple[str, type]] = {
-    "num_epoch": ("epochs", int),
-    "batchsize": ("batch_size", int),
-    "timesteps": ("timesteps", int),
-    "batches": ("batches", int),
-    "learning_rate": ("learning_rate", float),
-    "patience": ("patience", int),
-    "ema": ("ema", float),
-    "seed": ("seed", int),
-    "threads": ("threads", int),
+SETTINGS = {
+    setting.flag: setting for setting in (*settings.SETTINGS, FEATURES, MASK_FLOOR, LOSS) if setting.flag
 }
-OTHERS: dict[str, type] = {"loss": str, "mask_floor": float, "feat_type": str, "quantized": int}
+"""What a sweep may set, by the names of train_se's flags."""
+
 BUDGETS = ("parameters", "table_bytes", "macs_per_frame")
 TABLES = ("space", "train", "budget")
 PLACE = re.compile(r"\{(\w+)\}")
@@ -91,7 +84,7 @@ class Sweep:
         Raises
         ------
         UserError
-            The text or the loss are none with these values.
+            The text of the network or a setting is wrong with these values.
         """
 
         def fill(text: str) -> str:
@@ -100,23 +93,30 @@ class Sweep:
         chosen = {**self.train, **values}
         text = fill(self.template)
         arch = arch_text.parse(text, str(self.nn_arch))
-        fe = FrontEnd(**{name: chosen[name] for name in ("feat_type", "mask_floor") if name in chosen})
-        loss = losses.parse(fill(str(chosen.get("loss", losses.DEFAULT))), f"{self.path}: loss")
+        of_frontend = [setting.name for setting in (FEATURES, MASK_FLOOR) if setting.name in chosen]
+        fe = FrontEnd(**{name: chosen[name] for name in of_frontend})
+        loss = losses.parse(fill(str(chosen.get("loss", LOSS.default))), f"{self.path}: loss")
         task = SpeechEnhancement(distance=loss)
         task.check(arch, fe)
-        given = {field: kind(chosen[name]) for name, (field, kind) in SETTINGS.items() if name in chosen}
-        return text, arch, fe, task, Settings(quantized=bool(chosen.get("quantized", 0)), **given)
+        given: dict[str, Any] = {}
+        for setting in settings.SETTINGS:
+            if setting.flag in chosen:
+                value = chosen[setting.flag]
+                given[setting.name] = setting.kind(fill(value) if isinstance(value, str) else value)
+                if setting.parse:
+                    setting.parse(given[setting.name], f"{self.path}: {setting.flag}")
+        return text, arch, fe, task, Settings(**given)
 
     def draw(self, trial: optuna.Trial) -> dict[str, Any]:
-        """Values of a trial; none for a place in a loss that was not chosen."""
-        settings = [name for name in self.space if name in SETTINGS or name in OTHERS]
-        values = {name: _suggest(trial, name, self.space[name]) for name in settings}
-        places = PLACE.findall(f"{self.template} {values.get('loss', self.train.get('loss'))}")
+        """Draw the values of a trial; none for a place in a text that was not chosen."""
+        chosen = [name for name in self.space if name in SETTINGS]
+        values = {name: _suggest(trial, name, self.space[name]) for name in chosen}
+        places = PLACE.findall(" ".join(map(str, [self.template, *{**self.train, **values}.values()])))
         others = [name for name in self.space if name not in values and name in places]
         return values | {name: _suggest(trial, name, self.space[name]) for name in others}
 
     def over(self, sizes: dict[str, int]) -> str:
-        """What is over the budget, in words; nothing else."""
+        """Say what is over the budget; nothing if none is."""
         return ", ".join(
             f"{name} {sizes[name]} > {limit:g}" for name, limit in self.budget.items() if sizes[name] > limit
         )
@@ -193,15 +193,16 @@ class _Reader:
             if name in train:
                 self.fail("space", name, f"{name} stands in [train] too; keep one of them")
             self._check_range(name, spec)
-        options = space.get("loss", [train["loss"]] if "loss" in train else [])
-        texts |= {f"{self.path}: loss {text}": str(text) for text in options}
+        for name in SETTINGS:
+            options = space.get(name, [train[name]] if name in train else [])
+            texts |= {f"{self.path}: {name} {text}": text for text in options if isinstance(text, str)}
         places = {place: where for where, text in texts.items() for place in PLACE.findall(text)}
         for place, where in places.items():
             if place not in space:
                 raise UserError(f"{where}: {{{place}}} has no range in [space] of {self.path}")
         for name in space:
-            if name not in places and name not in SETTINGS and name not in OTHERS:
-                known = ", ".join([*SETTINGS, *OTHERS])
+            if name not in places and name not in SETTINGS:
+                known = ", ".join(SETTINGS)
                 self.fail(
                     "space", name, f"'{name}' is no setting ({known}), and {{{name}}} stands in no text"
                 )
@@ -211,14 +212,18 @@ class _Reader:
         return sweep
 
     def _check_value(self, table: str, name: str, value: Any) -> None:
-        kind = SETTINGS[name][1] if name in SETTINGS else OTHERS.get(name)
-        if kind is None:
-            self.fail(table, name, f"unknown setting '{name}'; known are {', '.join([*SETTINGS, *OTHERS])}")
+        setting = SETTINGS.get(name)
+        if setting is None:
+            self.fail(table, name, f"unknown setting '{name}'; known are {', '.join(SETTINGS)}")
+        kind = int if setting.kind is bool else setting.kind
         good = isinstance(value, kind) or (kind is float and isinstance(value, int))
         if not good or isinstance(value, bool):
             self.fail(
                 table, name, f"{name} is {value!r}; expected {'a text' if kind is str else kind.__name__}"
             )
+        problem = setting.problem(value)
+        if problem:
+            self.fail(table, name, f"{name} is {value!r}; it {problem}")
 
     def _check_range(self, name: str, spec: Any) -> None:
         if isinstance(spec, list):
@@ -239,7 +244,7 @@ class _Reader:
                 self.fail("space", name, f"{name}: log = true wants low above 0 and no step")
         else:
             self.fail("space", name, f"{name}: expected [choices] or {{ low = …, high = … }}")
-        if name in SETTINGS or name in OTHERS:
+        if name in SETTINGS:
             for value in ends:
                 self._check_value("space", name, value)
 
@@ -253,7 +258,7 @@ def _alone_with(storage: str) -> Iterator[None]:
     """Hold other workers off a database in a file.
 
     Optuna looks which tables there are, makes the others, and fails where another worker has made them meanwhile; two
-    that begin together can meet so at one table after the other, however often each begins anew.
+    that begin together can meet so at one table after the other, however often each begins again.
     """
     if not storage.startswith(SQLITE):
         yield
@@ -359,7 +364,7 @@ def search(
 
     def objective(trial: optuna.Trial) -> float:
         values = sweep.draw(trial)
-        text, arch, fe, task, settings = sweep.make(values)
+        text, arch, fe, task, chosen = sweep.make(values)
         sizes = {
             "parameters": arch.parameters,
             "table_bytes": table_bytes(arch, fe),
@@ -389,7 +394,9 @@ def search(
 
         started = time.monotonic()
         try:
-            trainer = Trainer(ModelFolder(folder, arch), fe, replace(task, judge=judge), *mixers, settings)
+            network = build(arch, chosen.seed)
+            judged = replace(task, judge=judge)
+            trainer = Trainer(ModelFolder(folder, arch.name), network, fe, judged, *mixers, chosen)
             trainer.begin({**provenance, "trial": trial.number, "values": values}, overwrite=True)
             try:
                 trainer.run(after_epoch)

@@ -1,21 +1,19 @@
-"""What networks are trained for. A task is one module here and one line of `TASKS`."""
+"""What networks are trained for. A task is one module here, `TASK` in it, and one row of `TASKS`."""
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nnsp.errors import UserError
-from nnsp.training.task import Task
 
-TASKS = {
-    "se": "nnsp.tasks.enhancement:SpeechEnhancement",
-    "vad": "nnsp.tasks.voice:VoiceActivity",
-    "kws": "nnsp.tasks.keywords:Keywords",
-    "rec": "nnsp.tasks.recognition:Recognition",
-}
+if TYPE_CHECKING:
+    from nnsp.training.task import Task
+
+TASKS = {"se": "enhancement", "vad": "voice", "kws": "keywords", "rec": "recognition"}
+"""Short name, in task.json and in commands -> name of the task's file in every folder."""
 
 
-def find(name: str) -> type[Task]:
-    """The task of that name.
+def find(name: str) -> "type[Task]":
+    """Find the task of that short name.
 
     Raises
     ------
@@ -24,11 +22,10 @@ def find(name: str) -> type[Task]:
     """
     if name not in TASKS:
         raise UserError(f"unknown task '{name}'; known are {', '.join(TASKS)}")
-    module, cls = TASKS[name].split(":")
-    found: type[Task] = getattr(import_module(module), cls)
+    found: type[Task] = import_module(f"nnsp.tasks.{TASKS[name]}").TASK
     return found
 
 
-def restored(form: dict[str, Any]) -> Task:
-    """The task that a model's folder was trained for, from its task.json."""
-    return find(form["task"]).restored(form)
+def from_json(form: dict[str, Any]) -> "Task":
+    """Make the task that a model's folder was trained for, from its task.json."""
+    return find(form["task"]).from_json(form)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from nnsp.network import arch as arch_text
 from nnsp.network import sizes
 from nnsp.network.arch import Arch
-from nnsp.network.streaming import Network
+from nnsp.network.network import Network
 from nnsp.signal import frontend, metrics
 from nnsp.signal.frontend import FrontEnd
 from nnsp.training import losses
@@ -25,7 +25,7 @@ TRIVIAL_DB = 30.0  # mixtures cleaner than this say nothing about enhancement
 
 @dataclass(frozen=True)
 class Mixtures:
-    """Sequences in int16 units with their history, and what the loss needs of them as a whole."""
+    """Mixtures in int16 units with their history, which of their frames count, and their levels."""
 
     fe: FrontEnd
     noisy: Floats
@@ -35,7 +35,7 @@ class Mixtures:
 
     @classmethod
     def of(cls, fe: FrontEnd, made: tuple[NDArray[Any], ...]) -> "Mixtures":
-        """From the waveforms of a `Mixer`, in [-1, 1)."""
+        """Build the sequences from noisy, clean and lengths of Mixer.batch, waveforms in [-1, 1)."""
         noisy, clean = (x * np.float32(FULL_SCALE) for x in made[:2])
         ends = (np.arange(noisy.shape[1] // fe.hop) + 1) * fe.hop
         valid = (ends <= made[2][:, None]).astype(np.float32)
@@ -45,7 +45,7 @@ class Mixtures:
         return cls(fe, frontend.with_history(fe, noisy), frontend.with_history(fe, clean), valid, level)
 
     def chunks(self, timesteps: int) -> Iterator[list[Floats]]:
-        """Noisy and clean waveforms, valid and level, `timesteps` frames at a time."""
+        """Yield noisy and clean waveforms, valid and level, `timesteps` frames at a time."""
         fe = self.fe
         for start in range(0, self.valid.shape[1], timesteps):
             samples = slice(start * fe.hop, (start + timesteps) * fe.hop + fe.history)
@@ -55,13 +55,13 @@ class Mixtures:
 
 @dataclass(frozen=True)
 class SpeechEnhancement(Task):
-    """Noise out of speech.
+    """Take the noise out of speech.
 
     Parameters
     ----------
     distance : losses.Loss
     judge : losses.Loss, optional
-        In its place in validation.
+        Used for validation in place of `distance`.
     """
 
     distance: losses.Loss = losses.USUAL
@@ -72,34 +72,34 @@ class SpeechEnhancement(Task):
 
     @property
     def objective(self) -> str:
-        """The sum of losses."""
+        """Return the sum of losses as text."""
         return str(self.distance)
 
     def frontend(self) -> FrontEnd:
-        """72 mel bands."""
+        """Return the default front end, of 72 mel bands."""
         return FrontEnd()
 
     def check(self, arch: Arch, fe: FrontEnd) -> None:
-        """Refuse a network that gives no gain per bin or band."""
+        """Refuse a network that does not give a gain per bin or band."""
         arch_text.check_enhancer(arch, fe)
 
     def state_bytes(self, arch: Arch, fe: FrontEnd) -> int:
-        """Of an enhancer."""
+        """Return the bytes that an enhancer keeps between frames in C."""
         return sizes.enhancer_state_bytes(arch, fe)
 
     def batch(self, fe: FrontEnd, made: tuple[NDArray[Any], ...]) -> Mixtures:
-        """Of a `Mixer`."""
+        """Build a batch from the arrays of Mixer.batch."""
         return Mixtures.of(fe, made)
 
     def loss(
         self,
-        model: Network,
+        network: Network,
         fe: FrontEnd,
         normalisation: Normalisation,
         quantized: bool,
         judging: bool = False,
     ) -> Loss:
-        """Distance of enhanced from clean spectra; the outputs are gains."""
+        """Return the distance of enhanced from clean spectra; the outputs are gains."""
         distance = self.judge if judging and self.judge else self.distance
 
         def of_chunk(
@@ -114,14 +114,14 @@ class SpeechEnhancement(Task):
             s = frontend.analyse(fe, clean, ops)
             level_x = frontend.levels(fe, *x, ops)
             features = frontend.features(level_x, normalisation.mean, normalisation.std, ops)
-            mask, state = model.step(features, state, quantized, dropout)
+            mask, state = network.step(features, state, quantized, dropout)
             gain = frontend.gain(fe, mask, ops)
-            return distance(losses.Frames(fe, gain, x, s, level, valid)), (gain, state)
+            return distance(losses.Frames(fe, losses.Gain(gain), x, s, level, valid)), (gain, state)
 
         return of_chunk
 
     def measure(self, fe: FrontEnd, batch: Mixtures, outputs: Floats) -> dict[str, list[float]]:
-        """Gain of SI-SDR in dB, of each mixture that has noise in it."""
+        """Measure how many dB of SI-SDR each mixture gains that has noise in it."""
         gains = []
         for noisy, clean, gain in zip(batch.noisy, batch.clean[:, fe.history :], outputs, strict=True):
             before = metrics.si_sdr(clean, noisy[fe.history :])
@@ -131,6 +131,9 @@ class SpeechEnhancement(Task):
                 gains.append(metrics.si_sdr(clean[: len(enhanced)], enhanced) - before)
         return {"val_si_sdr_gain_db": gains}
 
-    def told(self, row: dict[str, Any]) -> str:
-        """Gain of SI-SDR."""
+    def describe(self, row: dict[str, Any]) -> str:
+        """Say the gain of SI-SDR."""
         return f"SI-SDR {row['val_si_sdr_gain_db']:+.2f} dB"
+
+
+TASK = SpeechEnhancement

@@ -1,4 +1,4 @@
-"""What tasks have in common that know a class for every frame of a stream."""
+"""Base of the tasks that give a class for every frame of a stream."""
 
 from abc import abstractmethod
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from nnsp.network import arch as arch_text
 from nnsp.network import sizes
 from nnsp.network.arch import Arch
-from nnsp.network.streaming import Network
+from nnsp.network.network import Network
 from nnsp.signal import frontend
 from nnsp.signal.frontend import FrontEnd
 from nnsp.training.folder import Normalisation
@@ -24,7 +24,7 @@ LEAST = 1e-4  # probability whose logarithm is still taken
 
 @dataclass(frozen=True)
 class LabelledFrames:
-    """Waveforms in int16 units with their history, and of every frame its class and how much it counts."""
+    """Waveforms in int16 units with their history, and the class and weight of every frame."""
 
     fe: FrontEnd
     heard: Floats
@@ -35,13 +35,13 @@ class LabelledFrames:
     def of(
         cls, fe: FrontEnd, waves: Floats, target: NDArray[Any], weights: tuple[float, ...]
     ) -> "LabelledFrames":
-        """From waveforms in [-1, 1), classes [rows, frames], and the weight of each class; -1 counts for nothing."""
+        """Build a batch from waveforms in [-1, 1), classes [rows, frames] (-1: not counted) and a weight per class."""
         weight = np.append(np.asarray(weights, np.float32), np.float32(0))[target]
         heard = frontend.with_history(fe, waves * np.float32(FULL_SCALE))
         return cls(fe, heard, np.maximum(target, 0).astype(np.float32), weight)
 
     def chunks(self, timesteps: int) -> Iterator[list[Floats]]:
-        """Waveforms, classes and weights, `timesteps` frames at a time."""
+        """Yield waveforms, classes and weights, `timesteps` frames at a time."""
         fe = self.fe
         for start in range(0, self.target.shape[1], timesteps):
             frames = slice(start, start + timesteps)
@@ -51,16 +51,16 @@ class LabelledFrames:
 
 @dataclass(frozen=True)
 class FrameTask(Task):
-    """A class for every frame: one sigmoid, or a softmax of all labels."""
+    """Classify every frame, with one sigmoid or a softmax of all labels."""
 
     @property
     @abstractmethod
     def class_weights(self) -> tuple[float, ...]:
-        """What a frame of each class counts."""
+        """Return the weight of a frame of each class."""
 
     @property
     def objective(self) -> str:
-        """Cross-entropy."""
+        """Return the cross-entropy and its weights as text."""
         return f"cross_entropy({','.join(f'{weight:g}' for weight in self.class_weights)})"
 
     def check(self, arch: Arch, fe: FrontEnd) -> None:
@@ -68,18 +68,18 @@ class FrameTask(Task):
         arch_text.check_classifier(arch, fe, len(self.labels))
 
     def state_bytes(self, arch: Arch, fe: FrontEnd) -> int:
-        """Of a classifier."""
+        """Return the bytes that a classifier keeps between frames in C."""
         return sizes.classifier_state_bytes(arch, fe)
 
     def loss(
         self,
-        model: Network,
+        network: Network,
         fe: FrontEnd,
         normalisation: Normalisation,
         quantized: bool,
         judging: bool = False,
     ) -> Loss:
-        """Weighted cross-entropy of a frame; the outputs are probabilities of all classes."""
+        """Return the weighted cross-entropy of a frame; the outputs are probabilities of all classes."""
 
         def of_chunk(
             heard: Any,
@@ -90,7 +90,7 @@ class FrameTask(Task):
         ) -> tuple[Any, tuple[Any, Any]]:
             level = frontend.levels(fe, *frontend.analyse(fe, heard, ops), ops)
             features = frontend.features(level, normalisation.mean, normalisation.std, ops)
-            p, state = model.step(features, state, quantized, dropout)
+            p, state = network.step(features, state, quantized, dropout)
             if len(self.labels) == 1:
                 p = ops.concatenate([1 - p, p], axis=-1)
             right = ops.sum(p * ops.one_hot(ops.cast(target, "int32"), p.shape[-1]), axis=-1)

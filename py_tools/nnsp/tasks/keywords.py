@@ -11,15 +11,16 @@ from nnsp.tasks.frames import FrameTask, LabelledFrames
 from nnsp.training.task import Detector, Floats
 
 NONE = "none"  # label 0: other speech, noise, silence
-FIRES_SECONDS = 0.25  # from the end of a word on its label is wanted
-OPEN_SECONDS = (0.15, 0.1)  # before the end and after that, either will do
+FIRES_SECONDS = 0.25  # for so long after the end of a word its label is wanted
+OPEN_SECONDS = (0.15, 0.1)  # before the end and after that time, either answer is right
 DETECTOR = Detector("event", smoothing=3, hold=25, threshold=0.7)
 
 
 def classes(fe: FrontEnd, words: NDArray[Any], frames: int) -> NDArray[np.int64]:
-    """Class of every frame, [rows, frames], -1 where it is open, of words [rows, n, (label, start, end)] in samples.
+    """Return the class of every frame, [rows, frames], of words [rows, n, (label, start, end)] in samples.
 
-    A word is heard out when it ends: from there its label is wanted for `FIRES_SECONDS`.
+    A word has been heard when it ends: its label is wanted for `FIRES_SECONDS` after that. -1 where either answer is
+    right.
     """
     target = np.zeros((len(words), frames), np.int64)
     second = fe.rate / fe.hop
@@ -40,7 +41,7 @@ def classes(fe: FrontEnd, words: NDArray[Any], frames: int) -> NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Keywords(FrameTask):
-    """One of some words, or none of these: label 0."""
+    """Tell which of some words has been said, or none: label 0."""
 
     detector: Detector | None = DETECTOR
 
@@ -49,21 +50,21 @@ class Keywords(FrameTask):
 
     @property
     def class_weights(self) -> tuple[float, ...]:
-        """Of none and of each word: about one frame in ten is a word's."""
+        """Return the weights of none and of each word: about one frame in ten is of a word."""
         return (1.0, *[2.0] * (len(self.labels) - 1))
 
     def frontend(self) -> FrontEnd:
-        """That of the enhancer, with fewer mel bands."""
+        """Return the default front end, of 32 mel bands."""
         return FrontEnd(bands=32)
 
     def batch(self, fe: FrontEnd, made: tuple[NDArray[Any], ...]) -> LabelledFrames:
-        """Of a `KeywordMixer`."""
+        """Build a batch from the arrays of KeywordMixer.batch."""
         waves, words = made
         target = classes(fe, words, waves.shape[1] // fe.hop)
         return LabelledFrames.of(fe, waves, target, self.class_weights)
 
     def measure(self, fe: FrontEnd, batch: LabelledFrames, outputs: Floats) -> dict[str, list[float]]:
-        """Shares of the words' frames with the word's score above half, and of the others with any word's."""
+        """Measure the shares of words' frames that are found, and of other frames that are taken for a word."""
         counts = batch.weight > 0
         right = np.take_along_axis(outputs, batch.target[..., None].astype(np.int64), axis=-1)[..., 0] > 0.5
         word = batch.target > 0
@@ -72,8 +73,11 @@ class Keywords(FrameTask):
             "val_false": [float(value) for value in outputs[counts & ~word][:, 0] < 0.5],
         }
 
-    def told(self, row: dict[str, Any]) -> str:
-        """Both shares."""
+    def describe(self, row: dict[str, Any]) -> str:
+        """Say both shares."""
         return (
             f"{row['val_found']:.1%} of frames of words found, {row['val_false']:.2%} of others taken for one"
         )
+
+
+TASK = Keywords

@@ -16,7 +16,7 @@ from nnsp.errors import UserError
 from nnsp.network import arch as arch_text
 from nnsp.network import sizes
 from nnsp.network.arch import Arch
-from nnsp.network.streaming import Network
+from nnsp.network.network import Network
 from nnsp.progress import progress
 from nnsp.signal import clip_features, frontend
 from nnsp.signal.frontend import SMALLEST_STD, FrontEnd
@@ -28,29 +28,29 @@ SMALLEST_SCORE = 2.0**-15
 
 @dataclass(frozen=True)
 class ClipBatch:
-    """Waveforms in int16 units with their history, or frames of features; classes, and weights of the rows."""
+    """Clips: waveforms in int16 units with their history, or features; their classes and weights."""
 
     rows: Floats
     classes: NDArray[np.int64]
     weights: Floats
 
     def chunks(self, timesteps: int) -> Iterator[list[Any]]:
-        """One: a network sees whole clips."""
+        """Yield the whole batch: a network sees whole clips."""
         yield [self.rows, self.classes, self.weights]
 
 
 @dataclass(frozen=True)
 class Recognition(Task):
-    """Clips to classes.
+    """Tell which class a clip is of.
 
     Parameters
     ----------
     features : str
-        Empty for those of the front end, which a board computes; else a kind of `clip_features`, for the host.
+        Empty: those of the front end, which a board computes; else a kind of `clip_features`, for the host alone.
     seconds : float
         Of a clip.
     smoothing : float
-        What a label leaves to all classes alike, so that scores are not driven to 0 and 1.
+        Share of a label that is spread over all classes, so that scores are not driven to 0 and 1.
     """
 
     features: str = ""
@@ -62,21 +62,21 @@ class Recognition(Task):
 
     @property
     def sequence_seconds(self) -> float:
-        """A clip's."""
+        """Return the length of a clip."""
         return self.seconds
 
     @property
     def host_features(self) -> str:
-        """Its features."""
+        """Return the kind of features that the host computes; empty where the front end does."""
         return self.features
 
     @property
     def objective(self) -> str:
-        """Cross entropy."""
+        """Return the cross entropy and its smoothing as text."""
         return f"cross_entropy(smoothing={self.smoothing:g})"
 
     def frontend(self) -> FrontEnd:
-        """40 mel bands; for features of the host their frames."""
+        """Return the default front end, of 40 mel bands; for features of the host, one with their frames."""
         if not self.features:
             return FrontEnd(bands=40)
         return FrontEnd(
@@ -87,7 +87,7 @@ class Recognition(Task):
         )
 
     def check(self, arch: Arch, fe: FrontEnd) -> None:
-        """Refuse a network that gives no score per class at the end of a clip."""
+        """Refuse a network that does not give a score per class at the end of a clip."""
         arch_text.check_clips(arch)
         if not self.features:
             arch_text.check_classifier(arch, fe, len(self.labels))
@@ -101,11 +101,11 @@ class Recognition(Task):
             )
 
     def state_bytes(self, arch: Arch, fe: FrontEnd) -> int:
-        """Of a classifier; for features of the host, of the network."""
+        """Return the bytes that a classifier keeps in C; for features of the host, the network alone."""
         return sizes.state_bytes(arch) if self.features else sizes.classifier_state_bytes(arch, fe)
 
     def normalise(self, fe: FrontEnd, source: Source) -> Normalisation:
-        """Mean and deviation over the training set, of features of the host over all their frames."""
+        """Return mean and deviation of every feature; those of the host over all frames of the training set."""
         if not self.features:
             return super().normalise(fe, source)
         assert isinstance(source, ClipSource)
@@ -114,7 +114,7 @@ class Recognition(Task):
         return Normalisation(frames.mean(axis=0).astype(np.float32), std.astype(np.float32))
 
     def batch(self, fe: FrontEnd, made: tuple[NDArray[Any], ...]) -> ClipBatch:
-        """Of a `ClipSource`."""
+        """Build a batch from the arrays of ClipSource.batch."""
         rows, classes, weights = made
         if not self.features:
             rows = frontend.with_history(fe, rows * np.float32(FULL_SCALE))
@@ -122,13 +122,13 @@ class Recognition(Task):
 
     def loss(
         self,
-        model: Network,
+        network: Network,
         fe: FrontEnd,
         normalisation: Normalisation,
         quantized: bool,
         judging: bool = False,
     ) -> Loss:
-        """Cross entropy, judged without smoothing; the outputs are scores."""
+        """Return the cross entropy, judged without smoothing; the outputs are scores."""
         smoothing = 0.0 if judging else self.smoothing
 
         def of_chunk(
@@ -140,7 +140,7 @@ class Recognition(Task):
         ) -> tuple[Any, tuple[Any, Any]]:
             level = rows if self.features else frontend.levels(fe, *frontend.analyse(fe, rows, ops), ops)
             features = frontend.features(level, normalisation.mean, normalisation.std, ops)
-            scores, state = model.step(features, state, quantized, dropout)
+            scores, state = network.step(features, state, quantized, dropout)
             wanted = ops.one_hot(classes, len(self.labels)) * (1 - smoothing) + smoothing / len(self.labels)
             entropy = -ops.sum(wanted * ops.log(scores[:, -1] + SMALLEST_SCORE), axis=-1)
             return ops.sum(entropy * weights) / ops.maximum(ops.sum(weights), 1.0), (scores[:, -1:], state)
@@ -148,26 +148,29 @@ class Recognition(Task):
         return of_chunk
 
     def measure(self, fe: FrontEnd, batch: ClipBatch, outputs: Floats) -> dict[str, list[float]]:
-        """Whether the greatest score is that of the class."""
+        """Measure whether the greatest score is that of the class."""
         right = outputs[:, -1].argmax(axis=-1) == batch.classes
         return {"val_accuracy": right[batch.weights > 0].astype(float).tolist()}
 
-    def told(self, row: dict[str, Any]) -> str:
-        """Accuracy."""
+    def describe(self, row: dict[str, Any]) -> str:
+        """Say the accuracy."""
         return f"accuracy {row['val_accuracy']:.1%}"
 
-    def form(self) -> dict[str, Any]:
-        """With the features, and the length of a clip."""
-        return {**super().form(), "features": self.features, "seconds": self.seconds}
+    def to_json(self) -> dict[str, Any]:
+        """Return what the folder keeps: with the features and the length of a clip."""
+        return {**super().to_json(), "features": self.features, "seconds": self.seconds}
 
     @classmethod
-    def restored(cls, form: dict[str, Any]) -> Self:
-        """The task of a form."""
+    def from_json(cls, form: dict[str, Any]) -> Self:
+        """Make the task of what its folder keeps."""
         return cls(labels=tuple(form["labels"]), features=form["features"], seconds=form["seconds"])
 
 
+TASK = Recognition
+
+
 def items(sounds: Clips, features: str, length: int) -> list[Floats]:
-    """What rows are cut from: samples, or features of the host, then of at least `length` samples."""
+    """Return what rows are cut from: samples, or features of the host of at least `length` samples."""
     if not features:
         return list(sounds.samples)
     padded = (windows(x, length)[0] if x.size < length else x for x in sounds.samples)
@@ -183,7 +186,7 @@ def sources(
     seed: int,
     augmentation: Augmentation | None,
 ) -> tuple[ClipSource, ClipSource]:
-    """For training and validation.
+    """Return the sources of training and validation.
 
     Parameters
     ----------

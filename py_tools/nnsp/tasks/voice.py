@@ -20,7 +20,7 @@ DETECTOR = Detector("state", smoothing=1, hold=10, threshold=0.5)
 
 
 def activity(fe: FrontEnd, clean: Floats) -> NDArray[np.bool_]:
-    """Whether there is speech in every frame, [rows, frames], of clean speech [rows, samples].
+    """Tell whether there is speech in every frame, [rows, frames], of clean speech [rows, samples].
 
     A frame is active when its window holds no less than the row's active level less `MARGIN_DB`; pauses between active
     frames of up to `PAUSE_SECONDS` are active too.
@@ -42,7 +42,7 @@ def activity(fe: FrontEnd, clean: Floats) -> NDArray[np.bool_]:
 
 @dataclass(frozen=True)
 class VoiceActivity(FrameTask):
-    """Speech or none."""
+    """Tell speech from none."""
 
     labels: tuple[str, ...] = ("speech",)
     detector: Detector | None = DETECTOR
@@ -52,23 +52,26 @@ class VoiceActivity(FrameTask):
 
     @property
     def class_weights(self) -> tuple[float, ...]:
-        """Of silence and speech, of which there is about twice as much in mixtures."""
+        """Return the weights of silence and speech, of which there is about twice as much in mixtures."""
         return 1.5, 0.75
 
     def frontend(self) -> FrontEnd:
-        """That of the enhancer, with fewer mel bands."""
+        """Return the default front end, of 20 mel bands."""
         return FrontEnd(bands=20)
 
     def batch(self, fe: FrontEnd, made: tuple[NDArray[Any], ...]) -> LabelledFrames:
-        """Of a `Mixer`."""
+        """Build a batch from the arrays of Mixer.batch."""
         target = activity(fe, made[1]).astype(np.int64)
         return LabelledFrames.of(fe, made[0], target, self.class_weights)
 
     def measure(self, fe: FrontEnd, batch: LabelledFrames, outputs: Floats) -> dict[str, list[float]]:
-        """Of all frames of the batch; with several workers, of each one's."""
+        """Measure the ROC over all frames of the batch; with several workers, of each one's rows."""
         curve = roc.roc(outputs[..., 1].ravel(), batch.target.ravel() > 0)
         return {"val_auc": [curve.auc], "val_equal_error_rate": [curve.equal_error_rate]}
 
-    def told(self, row: dict[str, Any]) -> str:
-        """Both metrics."""
+    def describe(self, row: dict[str, Any]) -> str:
+        """Say both metrics."""
         return f"AUC {row['val_auc']:.4f}, equal error rate {row['val_equal_error_rate']:.1%}"
+
+
+TASK = VoiceActivity

@@ -4,7 +4,7 @@ import csv
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -16,18 +16,18 @@ from numpy.typing import NDArray
 from nnsp import places
 from nnsp.errors import UserError
 from nnsp.files import written
-from nnsp.network import arch as arch_text
-from nnsp.network.arch import Arch
-from nnsp.network.streaming import Network
+from nnsp.network.network import Network
 from nnsp.signal.frontend import SMALLEST_STD, FrontEnd
+from nnsp.training import optimisation
 
 OWN = Path("models_trained")
 SHIPPED = places.MODELS
 WEIGHTS = re.compile(r"epoch_(\d+)\.weights\.h5")
-FIRST_LOSS = "1*compressed(c=0.5,a=0.5,reduction=root)"  # of histories that do not tell
-# Fields of the front end that folders from before there were any do not tell of.
+# How epochs were trained whose rows of the history do not say it.
+FIRST = {"objective": "1*compressed(c=0.5,a=0.5,reduction=root)", **optimisation.FIRST}
+# Fields of the front end that older folders do not have.
 LATER = {field.name: field.default for field in fields(FrontEnd) if field.name in ("low_cut", "coefficients")}
-ENHANCEMENT: dict[str, Any] = {"task": "se", "labels": [], "detector": None}  # of folders that do not tell
+ENHANCEMENT: dict[str, Any] = {"task": "se", "labels": [], "detector": None}  # of folders without task.json
 RESUMABLE = 2  # epochs whose optimiser state is kept
 
 
@@ -45,29 +45,29 @@ class ModelFolder:
     Parameters
     ----------
     models_dir : path
-    arch : Arch
+    name : str
+        Of the network.
     """
 
-    def __init__(self, models_dir: Path | str, arch: Arch) -> None:
-        self.arch = arch
-        self.path = Path(models_dir) / arch.name
+    def __init__(self, models_dir: Path | str, name: str) -> None:
+        self.path = Path(models_dir) / name
 
     def epochs(self) -> list[int]:
-        """Epochs with weights, in order."""
+        """Return the epochs with weights, in order."""
         names = (WEIGHTS.fullmatch(path.name) for path in self.path.glob("epoch_*"))
         return sorted(int(name[1]) for name in names if name)
 
     def weights_path(self, epoch: int) -> Path:
-        """File of one epoch's weights."""
+        """Return the path of one epoch's weights."""
         return self.path / f"epoch_{epoch:03d}.weights.h5"
 
     def find(self, epoch_loaded: str) -> int:
-        """Number of the epoch meant by 'latest' or a number.
+        """Return the number of the epoch meant by 'latest' or a number.
 
         Raises
         ------
         UserError
-            There is none such.
+            There is no such epoch.
         """
         known = self.epochs()
         if not known:
@@ -88,33 +88,47 @@ class ModelFolder:
             )
         return int(epoch_loaded)
 
-    def check(self) -> None:
-        """Refuse a folder that was trained with another network.
+    def check(self, network: Network) -> None:
+        """Refuse a network whose weights are not those that the folder's text describes.
 
         Raises
         ------
         UserError
-            Its arch.txt differs in more than dropout.
+            They are not.
         """
         path = self.path / "arch.txt"
-        trained = arch_text.load(path)
-        if without_dropout(trained) != without_dropout(self.arch):
+        if not network.matches(path):
             raise UserError(
-                f"{self.path}: was trained with another network than the text now says (see {path}); "
-                "give the text another name, or start anew with `epoch_loaded=random` `overwrite`"
+                f"{self.path}: was trained with another network than it is now (see {path}); "
+                "give the new one another name, or start again with `epoch_loaded=random` `overwrite`"
             )
 
     def start(
-        self, fe: FrontEnd, normalisation: Normalisation, provenance: dict[str, Any], task: dict[str, Any]
+        self,
+        network: str,
+        fe: FrontEnd,
+        normalisation: Normalisation,
+        provenance: dict[str, Any],
+        task: dict[str, Any],
     ) -> None:
-        """Make the folder new: remove what an earlier training left, write arch.txt, frontend.json and task.json."""
+        """Start the folder: remove what an earlier training left, write arch.txt, frontend.json and task.json.
+
+        Parameters
+        ----------
+        network : str
+            Its description.
+        fe : FrontEnd
+        normalisation : Normalisation
+        provenance, task : dict
+            How the training was started, and what for.
+        """
         for old in [*self.path.glob("epoch_*"), *self.path.glob("resume_*"), *self.path.glob("history.*")]:
             old.unlink()
         self.path.mkdir(parents=True, exist_ok=True)
         for old in (self.path / "tensorboard").glob("events.*"):
             old.unlink()
         with written(self.path / "arch.txt") as part:
-            part.write_text(arch_text.to_text(self.arch), encoding="utf-8")
+            part.write_text(network, encoding="utf-8")
         form = {
             **asdict(fe),
             "mean": [float(f"{v:.6g}") for v in normalisation.mean],
@@ -126,7 +140,7 @@ class ModelFolder:
                 part.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
     def task(self) -> dict[str, Any]:
-        """What the network was trained for: task, labels, detector.
+        """Return what the network was trained for: task, labels, detector.
 
         Raises
         ------
@@ -142,8 +156,13 @@ class ModelFolder:
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise UserError(f"{path}: cannot be read ({error!r}); train the network again") from None
 
-    def frontend(self) -> tuple[FrontEnd, Normalisation]:
-        """The front end that the network was trained with.
+    def frontend(self, features: int | None = None) -> tuple[FrontEnd, Normalisation]:
+        """Return the front end that the network was trained with.
+
+        Parameters
+        ----------
+        features : int, optional
+            How many the network takes, where that is known.
 
         Raises
         ------
@@ -157,7 +176,7 @@ class ModelFolder:
             mean, std = (np.asarray(form[name], dtype=np.float32) for name in ("mean", "std"))
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise UserError(f"{path}: cannot be read ({error!r}); train the network again") from None
-        count = self.arch.input_neurons
+        count = features or mean.size
         if mean.shape != (count,) or std.shape != mean.shape or not (std >= SMALLEST_STD).all():
             raise UserError(f"{path}: mean and std do not fit {count} features; train the network again")
         return fe, Normalisation(mean, std)
@@ -165,8 +184,8 @@ class ModelFolder:
     def save(
         self,
         epoch: int,
-        model: Network,
-        optimizer: keras.optimizers.Optimizer,
+        network: Network,
+        memory: Sequence[keras.Variable],
         history: list[dict[str, Any]],
         unaveraged: Sequence[NDArray[np.float32]] = (),
     ) -> None:
@@ -175,24 +194,25 @@ class ModelFolder:
         Parameters
         ----------
         epoch : int
-        model : Network
-        optimizer : Optimizer
+        network : Network
+        memory : sequence of Variable
+            What an update changes beside the weights.
         history : list of dict
             A row per epoch.
         unaveraged : sequence of array
-            Where the network has averages for weights: the weights with which training goes on.
+            The weights with which training goes on, if the network has their averages now.
         """
-        values = {f"v{i}": keras.ops.convert_to_numpy(v) for i, v in enumerate(optimizer.variables)}
+        values = {f"v{i}": keras.ops.convert_to_numpy(v) for i, v in enumerate(memory)}
         values |= {f"w{i}": weights for i, weights in enumerate(unaveraged)}
         with written(self.path / f"resume_{epoch:03d}.npz") as part, part.open("wb") as file:
             np.savez(file, **values)
         self._write_history(history)
         with written(self.weights_path(epoch)) as part:
-            model.save_weights(part)
+            network.save_weights(part)
         for old in sorted(self.path.glob("resume_*.npz"))[:-RESUMABLE]:
             old.unlink()
 
-    def load_weights(self, model: Network, epoch: int) -> None:
+    def load_weights(self, network: Network, epoch: int) -> None:
         """Put an epoch's weights into the network.
 
         Raises
@@ -204,40 +224,40 @@ class ModelFolder:
         try:
             with h5py.File(path):
                 pass
-            model.load_weights(path)
+            network.load_weights(path)
         except (OSError, ValueError, KeyError) as error:
             reason = str(error).splitlines()[0]
             raise UserError(
-                f"{path}: is no checkpoint of {self.arch.name} ({reason}); take another epoch"
+                f"{path}: is no checkpoint of {network.name} ({reason}); take another epoch"
             ) from None
 
-    def load_optimizer(self, optimizer: keras.optimizers.Optimizer, model: Network, epoch: int) -> bool:
-        """Put back the state after an epoch, and unaveraged weights; False if there is none for this optimiser."""
+    def load_memory(self, memory: Sequence[keras.Variable], network: Network, epoch: int) -> bool:
+        """Restore the memory after an epoch, and unaveraged weights; False if none is kept that fits."""
         path = self.path / f"resume_{epoch:03d}.npz"
         if not path.is_file():
             return False
         with np.load(path) as values:
-            if sum(name[0] == "v" for name in values.files) != len(optimizer.variables):
+            if sum(name[0] == "v" for name in values.files) != len(memory):
                 return False
-            for letter, variables in (("v", optimizer.variables), ("w", model.trainable_variables)):
+            for letter, variables in (("v", memory), ("w", network.trainable_variables)):
                 for i, variable in enumerate(variables):
                     if f"{letter}{i}" in values:
                         variable.assign(values[f"{letter}{i}"])
         return True
 
     def history(self, until: int) -> list[dict[str, Any]]:
-        """Rows of the epochs up to and with `until`."""
+        """Return the history's rows of the epochs up to `until`."""
         path = self.path / "history.json"
         rows = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
         return [row for row in rows if row["epoch"] <= until]
 
-    def loss(self, epoch: int) -> str:
-        """The loss that an epoch was trained with, as text."""
+    def trained_with(self, epoch: int) -> dict[str, Any]:
+        """Return what an epoch was trained with: objective, optimizer and schedule as text, and clip."""
         rows = self.history(epoch)
-        return str(rows[-1].get("objective", FIRST_LOSS)) if rows else FIRST_LOSS
+        return {name: rows[-1].get(name, first) if rows else first for name, first in FIRST.items()}
 
     def drop_after(self, epoch: int) -> None:
-        """Remove the epochs behind one from which training goes on anew."""
+        """Remove the epochs after one from which training goes on."""
         for later in self.epochs():
             if later > epoch:
                 self.weights_path(later).unlink()
@@ -247,28 +267,23 @@ class ModelFolder:
         with written(self.path / "history.json") as part:
             part.write_text(json.dumps(history, indent=1) + "\n", encoding="utf-8")
         with written(self.path / "history.csv") as part, part.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, list(history[-1]))  # older rows may say less
+            columns = dict.fromkeys(name for row in (history[-1], *history) for name in row)
+            writer = csv.DictWriter(file, list(columns))
             writer.writeheader()
             writer.writerows(history)
         plot_history(self.path / "loss.png", history)
 
 
-def find_folder(models_dir: Path | str | None, arch: Arch) -> ModelFolder:
-    """The folder to load from: the one named, or models_trained, or models_shipped where nothing was trained yet."""
+def find_folder(models_dir: Path | str | None, name: str) -> ModelFolder:
+    """Find the folder to load from: in models_dir, else in models_trained, or models_shipped if nothing was trained."""
     if models_dir is not None:
-        return ModelFolder(models_dir, arch)
-    own, shipped = ModelFolder(OWN, arch), ModelFolder(SHIPPED, arch)
+        return ModelFolder(models_dir, name)
+    own, shipped = ModelFolder(OWN, name), ModelFolder(SHIPPED, name)
     return shipped if shipped.epochs() and not own.epochs() else own
 
 
-def without_dropout(arch: Arch) -> Arch:
-    """What the weights depend on: all but name and dropout."""
-    layers = tuple(replace(layer, dropprob=0.0) for layer in arch.layers)
-    return replace(arch, name="", dropprob=0.0, layers=layers)
-
-
 def plot_history(path: Path, history: list[dict[str, Any]]) -> None:
-    """Picture of the losses of every epoch."""
+    """Draw the losses of every epoch."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(7, 4), layout="constrained")

@@ -4,15 +4,17 @@ from collections.abc import Callable
 from typing import Any
 
 import keras
+from keras import ops
 
 from nnsp.errors import UserError
+from nnsp.network.network import Network
 
-Function = Callable[..., tuple[Any, Any]]
+Function = Callable[..., tuple[Any, ...]]
 
 
 def train_step(
     function: Function,
-    model: keras.Model,
+    network: Network,
     optimizer: keras.optimizers.Optimizer,
     others: list[keras.Variable],
 ) -> Function:
@@ -21,26 +23,27 @@ def train_step(
     Parameters
     ----------
     function : callable
-        (loss, further results) of tensors, through ``model``.
+        (loss, further results) of tensors, through ``network``.
     others : list of Variable
-        What the function changes besides: states of random generators.
+        What the function changes besides: states of random generators, running statistics.
 
     Returns
     -------
     callable
-        Like ``function``, and updates the weights.
+        Updates the weights; returns what ``function`` does, and the norm of all gradients together.
     """
-    trained = model.trainable_variables
+    trained = network.trainable_variables
     optimizer.build(trained)
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 
         @tf.function
-        def update(*args: Any) -> tuple[Any, Any]:
+        def update(*args: Any) -> tuple[Any, ...]:
             with tf.GradientTape() as tape:
                 loss, results = function(*args)
-            optimizer.apply(tape.gradient(loss, [v.value for v in trained]), trained)
-            return loss, results
+            gradients = tape.gradient(loss, [v.value for v in trained])
+            optimizer.apply(gradients, trained)
+            return loss, results, _norm(gradients)
 
         return update
     _only_jax()
@@ -56,21 +59,25 @@ def train_step(
 
         (loss, (results, other)), gradients = jax.value_and_grad(differentiable, has_aux=True)(weights)
         weights, memory = optimizer.stateless_apply(memory, gradients, weights)
-        return loss, results, weights, memory, other
+        return loss, results, _norm(gradients), weights, memory, other
 
-    def update_jax(*args: Any) -> tuple[Any, Any]:
+    def update_jax(*args: Any) -> tuple[Any, ...]:
         groups = (trained, optimizer.variables, others)
-        loss, results, *after = pure(*([v.value for v in group] for group in groups), args)
+        loss, results, norm, *after = pure(*([v.value for v in group] for group in groups), args)
         for group, values in zip(groups, after, strict=True):
             for variable, value in zip(group, values, strict=True):
                 variable.assign(value)
-        return loss, results
+        return loss, results, norm
 
     return update_jax
 
 
+def _norm(gradients: list[Any]) -> Any:
+    return ops.sqrt(sum(ops.sum(ops.square(gradient)) for gradient in gradients if gradient is not None))
+
+
 def device() -> str:
-    """What trains, for people to read."""
+    """Say what the training runs on."""
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 
@@ -85,15 +92,15 @@ def device() -> str:
 
 
 def make_deterministic() -> None:
-    """Have a computation always give the same result, so that resumed training equals unbroken training."""
+    """Make every computation reproducible, so that resumed training equals unbroken training."""
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 
         tf.config.experimental.enable_op_determinism()
 
 
-def compiled(function: Function, model: keras.Model) -> Function:
-    """Compile a function of tensors that reads the weights of ``model`` and changes nothing."""
+def compiled(function: Function, network: Network) -> Function:
+    """Compile a function of tensors that reads the weights of ``network`` and changes nothing."""
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 
@@ -101,7 +108,7 @@ def compiled(function: Function, model: keras.Model) -> Function:
     _only_jax()
     import jax
 
-    weights = model.variables
+    weights = network.variables
 
     @jax.jit
     def pure(values: Any, args: Any) -> Any:

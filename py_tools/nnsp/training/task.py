@@ -1,4 +1,4 @@
-"""What a task has to say, so that the trainer need not know any."""
+"""What the trainer asks of a task."""
 
 import math
 from abc import ABC, abstractmethod
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from nnsp.data.source import Source, prefetch
 from nnsp.errors import UserError
 from nnsp.network.arch import Arch
-from nnsp.network.streaming import Network
+from nnsp.network.network import Network
 from nnsp.progress import progress
 from nnsp.signal import frontend
 from nnsp.signal.frontend import SMALLEST_STD, FrontEnd
@@ -30,7 +30,7 @@ Loss = Callable[..., tuple[Any, tuple[Any, Any]]]
 
 @dataclass(frozen=True)
 class Detector:
-    """How scores become decisions.
+    """How scores are turned into decisions.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ class Detector:
     smoothing : int
         0 to 7: scores are averaged over about 2^smoothing outputs.
     hold : int
-        Outputs for which a state lasts on, or no event follows another.
+        Outputs for which a state lasts after its last high score, or for which no event follows another.
     threshold : float
         0 to 1.
     """
@@ -50,17 +50,17 @@ class Detector:
 
 
 class Batch(Protocol):
-    """Rows that are ready to be trained on."""
+    """Rows that are ready for training."""
 
     def chunks(self, timesteps: int) -> Iterator[list[Floats]]:
-        """Arrays, rows first, for one update after the other."""
+        """Yield the arrays of each update, rows first."""
 
 
 @dataclass(frozen=True)
 class Task(ABC):
     """What a network is trained for: its rows, loss, metrics and decisions.
 
-    ``metrics`` are columns of the history behind ``val_loss``. Rows last ``sequence_seconds``; states run through a row
+    ``metrics`` are columns of the history after ``val_loss``. Rows last ``sequence_seconds``; states run through a row
     and begin at zero with the next.
     """
 
@@ -72,26 +72,26 @@ class Task(ABC):
 
     @property
     def sequence_seconds(self) -> float:
-        """Of a row, about: there are whole chunks in it."""
+        """Return about how long a row lasts; it is made of whole chunks."""
         return SEQUENCE_SECONDS
 
     @property
     def host_features(self) -> str:
-        """Features that the host alone computes; empty where the front end does."""
+        """Return the kind of features that only the host computes; empty where the front end does."""
         return ""
 
     @property
     @abstractmethod
     def objective(self) -> str:
-        """The loss as text. Validation losses of epochs with the same text compare."""
+        """Return the loss as text. Validation losses of epochs with the same text can be compared."""
 
     @abstractmethod
     def frontend(self) -> FrontEnd:
-        """Where the user says nothing."""
+        """Return the default front end."""
 
     @abstractmethod
     def check(self, arch: Arch, fe: FrontEnd) -> None:
-        """Refuse a network that does not serve the task.
+        """Refuse the text of a network that does not serve the task.
 
         Raises
         ------
@@ -100,10 +100,10 @@ class Task(ABC):
 
     @abstractmethod
     def state_bytes(self, arch: Arch, fe: FrontEnd) -> int:
-        """What the network with its front end remembers in C."""
+        """Return the bytes that the network and its front end keep between frames in C."""
 
     def normalise(self, fe: FrontEnd, source: Source) -> Normalisation:
-        """Mean and deviation of every feature over rows of epoch 0, which is not trained on.
+        """Return mean and deviation of every feature over rows of epoch 0, which is not used for training.
 
         Raises
         ------
@@ -130,42 +130,42 @@ class Task(ABC):
 
     @abstractmethod
     def batch(self, fe: FrontEnd, made: tuple[NDArray[Any], ...]) -> Batch:
-        """From what a source gives."""
+        """Build a batch from the arrays of Source.batch."""
 
     @abstractmethod
     def loss(
         self,
-        model: Network,
+        network: Network,
         fe: FrontEnd,
         normalisation: Normalisation,
         quantized: bool,
         judging: bool = False,
     ) -> Loss:
-        """From the tensors of a chunk to the loss, in ``keras.ops``; judging, that of validation."""
+        """Return the function from a chunk's tensors to the loss, in ``keras.ops``; judging, that of validation."""
 
     @abstractmethod
     def measure(self, fe: FrontEnd, batch: Any, outputs: Floats) -> dict[str, list[float]]:
-        """For each of ``metrics`` values whose mean over batches and workers it is.
+        """Measure values for each of ``metrics``, which is their mean over batches and workers.
 
         Parameters
         ----------
         fe : FrontEnd
         batch : Batch
         outputs : [rows, ...]
-            What the loss gave beside, its chunks joined along axis 1.
+            What the loss function returned with the loss, its chunks joined along axis 1.
         """
 
     @abstractmethod
-    def told(self, row: dict[str, Any]) -> str:
-        """The metrics of an epoch in words."""
+    def describe(self, row: dict[str, Any]) -> str:
+        """Say the metrics of an epoch in words."""
 
-    def form(self) -> dict[str, Any]:
-        """What a model's folder keeps of the task."""
+    def to_json(self) -> dict[str, Any]:
+        """Return what a model's folder keeps of the task."""
         detector = asdict(self.detector) if self.detector else None
         return {"task": self.name, "labels": list(self.labels), "detector": detector}
 
     @classmethod
-    def restored(cls, form: dict[str, Any]) -> Self:
-        """The task of a form."""
+    def from_json(cls, form: dict[str, Any]) -> Self:
+        """Make the task of what its folder keeps."""
         detector = Detector(**form["detector"]) if form["detector"] else None
         return cls(labels=tuple(form["labels"]), detector=detector)

@@ -7,6 +7,7 @@ import re
 import signal
 import sys
 import tempfile
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 
@@ -19,6 +20,7 @@ ARRIVAL_SECONDS = 300
 SILENCE_SECONDS = 60  # a worker that gives no sign of life for so long is lost
 PARTING_SECONDS = 60
 
+STARTED_OTHERWISE = "another network, other settings or other lists"
 NOTE = "finished epochs are kept: start all workers again with `epoch_loaded=latest`"
 
 
@@ -40,7 +42,7 @@ class Workers:
 
     @classmethod
     def join(cls, count: int = 1, index: int = 0, coordinator: str = "") -> "Workers":
-        """Meet the others at ``coordinator``, HOST:PORT of worker 0; then networks are built on the devices of all.
+        """Meet the others at ``coordinator``, HOST:PORT of worker 0; networks made after that use the devices of all.
 
         Raises
         ------
@@ -79,16 +81,16 @@ class Workers:
 
     @property
     def first(self) -> bool:
-        """Whether this is the worker that writes and prints."""
+        """Tell whether this is the worker that writes and prints."""
         return self.index == 0
 
     @property
     def devices(self) -> int:
-        """Of all workers."""
+        """Count the devices of all workers."""
         return self.distribution.num_model_replicas if self.distribution else 1
 
     def tensor(self, rows: NDArray[Any]) -> Any:
-        """A tensor of all workers' rows, of this one's."""
+        """Make the tensor of all workers' rows from this one's."""
         if self.distribution is None:
             from keras import ops
 
@@ -99,14 +101,14 @@ class Workers:
         return jax.make_array_from_process_local_data(layout, rows)
 
     def own(self, tensor: Any) -> NDArray[Any]:
-        """This worker's rows of a tensor."""
+        """Return this worker's rows of a tensor."""
         if self.count == 1:
             return np.asarray(tensor)
         parts = sorted(tensor.addressable_shards, key=lambda part: part.index[0].start or 0)
         return np.concatenate([np.asarray(part.data) for part in parts])
 
     def share(self, values: Any) -> Any:
-        """Worker 0's arrays, for all."""
+        """Return worker 0's arrays, on all workers."""
         if self.count == 1:
             return values
         from jax.experimental import multihost_utils
@@ -114,7 +116,7 @@ class Workers:
         return multihost_utils.broadcast_one_to_all(values)
 
     def mean(self, values: list[float]) -> float:
-        """Of the values of all; NaN where there are none."""
+        """Return the mean of all workers' values; NaN where there are none."""
         sums = np.array([[np.sum(values), len(values)]])
         if self.count > 1:
             from jax.experimental import multihost_utils
@@ -124,7 +126,7 @@ class Workers:
         return float(total / number) if number else float("nan")
 
     def agree(self, on: Any, what: str) -> None:
-        """Check that all workers have the same.
+        """Refuse to go on where workers differ.
 
         Raises
         ------
@@ -156,20 +158,20 @@ def _leave(status: int) -> None:
 
 
 class Watch:
-    """Has a second process say in a sentence what happened when this one dies without a word.
+    """A second process that says in a sentence what happened when this one dies without a word.
 
     JAX aborts the process from a thread of its own when a worker does not come or is lost. What its C++ code writes
-    goes to a file; Python's standard error stays where it is. To be made before there are threads.
+    goes to a file; Python's standard error stays where it is. Make it before there are threads.
 
     Parameters
     ----------
-    tool : str
-        Name before the sentence.
+    say : callable
+        Shows a sentence to the user, written as that of a `UserError`.
     count, index : int
     coordinator : str
     """
 
-    def __init__(self, tool: str, count: int, index: int, coordinator: str) -> None:
+    def __init__(self, say: Callable[[str], None], count: int, index: int, coordinator: str) -> None:
         handle, self.log = tempfile.mkstemp(prefix="nnsp_worker_", suffix=".log")
         ear, self._mouth = os.pipe()
         self._child = os.fork()
@@ -177,7 +179,7 @@ class Watch:
             os.close(ear)
             sys.stderr = os.fdopen(os.dup(2), "w", buffering=1)
             os.dup2(handle, 2)
-            atexit.register(self._say, b".")
+            atexit.register(self._tell, b".")
             return
         os.close(self._mouth)
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -187,21 +189,18 @@ class Watch:
             last, heard = heard, os.read(ear, 1)
         if last == b" ":
             why = f"not all {count} workers met at {coordinator} within {ARRIVAL_SECONDS} s"
-            print(f"{tool}: worker {index}: {why}; start them all (log: {self.log})", file=sys.stderr)
+            say(f"worker {index}: {why}; start them all (log: {self.log})")
         elif last == b"+":
-            print(
-                f"{tool}: worker {index}: another worker has stopped; {NOTE} (log: {self.log})",
-                file=sys.stderr,
-            )
+            say(f"worker {index}: another worker has stopped; {NOTE} (log: {self.log})")
         else:
             os.unlink(self.log)
         _leave(0)
 
     def met(self) -> None:
-        """All workers are there."""
+        """Note that all workers are there."""
         os.write(self._mouth, b"+")
 
-    def _say(self, word: bytes) -> None:
+    def _tell(self, word: bytes) -> None:
         os.write(self._mouth, word)
         os.close(self._mouth)
         os.waitpid(self._child, 0)

@@ -1,6 +1,8 @@
 """A session: hops in order whatever is lost, settings that change in mid-stream, an end when it is asked for."""
 
 import threading
+import time
+import tracemalloc
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
@@ -230,11 +232,26 @@ def test_scores_without_their_hop_are_given_at_the_end(board: Path) -> None:
         for hop in live:
             hops.append(hop)
             if hop.number == 20:
+                time.sleep(0.1)  # in which the board hears more
                 live.stop()
     assert live.end is not None and live.end.stats is not None
     assert [hop.number for hop in hops] == list(range(len(hops)))
     assert all(hop.came or hop.missed for hop in hops[:21])
     assert hops[21:] and not any(hop.came for hop in hops[21:]) and hops[-1].scores is not None
+
+
+def test_a_session_keeps_no_hop(board: Path) -> None:
+    """Of the sound less than a fifth stays in memory at any time."""
+    sound = noise(2400)
+    with running(board) as port:
+        link = Link(port)
+        playback = Playback(link, link.hello(), sound, scores=True)
+        tracemalloc.start()
+        playback.run()
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    print(f"{most} of {sound.nbytes} B")
+    assert most < sound.nbytes / 5
 
 
 @pytest.mark.parametrize("at", [0, 20])

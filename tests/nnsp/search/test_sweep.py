@@ -21,6 +21,7 @@ from nnsp.errors import UserError
 from nnsp.inference.trained import load_trained
 from nnsp.search import sweep
 from nnsp.training import losses, task, trainer
+from nnsp.training.settings import Settings
 from sounds import make_list
 
 NETWORK = """input_neurons 72
@@ -125,7 +126,7 @@ def test_trials_are_ranked_written_and_reloadable(sounds: Path, tmp_path: Path) 
         trained = load_trained(folder / "def_tiny.txt", "latest", folder)
         assert trained.arch.layers[0].units == trial.params["width"]
         assert trained.arch.parameters == trial.user_attrs["parameters"] == 2517
-        row = trainer.ModelFolder(folder, trained.arch).history(2)
+        row = trainer.ModelFolder(folder, trained.arch.name).history(2)
         assert trial.value == min(r["val_loss"] for r in row)
         assert ("mse" in row[0]["objective"]) == ("mse" in trial.params["loss"]) == ("share" in trial.params)
 
@@ -267,6 +268,24 @@ def changed(old: str, new: str) -> str:
             r"tiny\.toml:10: unknown setting 'batch'; known are num_epoch, ",
         ),
         (changed("batches = 1", "batches = 1.5"), r"tiny\.toml:10: batches is 1\.5; expected int"),
+        (changed("batches = 1", "batches = 0"), r"tiny\.toml:10: batches is 0; it must be 1 or more"),
+        (
+            changed("batches = 1", "mask_floor = 1"),
+            r"tiny\.toml:10: mask_floor is 1; it must lie from 0 to 0\.5",
+        ),
+        (
+            changed("batches = 1", 'feat_type = "wide"'),
+            r"tiny\.toml:10: feat_type is 'wide'; it must be one of mel, pspec",
+        ),
+        (changed("high = 1e-2", "high = 2.0"), r"tiny\.toml:4: learning_rate is 2\.0; it must lie between 0"),
+        (
+            changed("batches = 1", 'optimizer = "lion"'),
+            r"tiny\.toml: optimizer=lion: unknown optimiser 'lion'; known",
+        ),
+        (
+            changed("batches = 1", 'optimizer = "sgd(momentum={m})"'),
+            r"tiny\.toml: optimizer sgd\(momentum=\{m\}\): \{m\} has no range in \[space\]",
+        ),
         (changed("batches = 1", "width = 1"), r"tiny\.toml:10: unknown setting 'width'"),
         (changed("batches = 1", "learning_rate = 1"), r"tiny\.toml:4: learning_rate stands in \[train\] too"),
         (changed("high = 12", "top = 12"), r"tiny\.toml:3: width: expected \{ low = "),
@@ -301,6 +320,28 @@ def changed(old: str, new: str) -> str:
 def test_bad_text(text: str, message: str, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=message):
         sweep.read(*written(tmp_path, text))
+
+
+def test_settings_of_a_trial_are_filled_in(tmp_path: Path) -> None:
+    """Texts have places, as the loss has; what is not named has the default that is declared."""
+    text = changed("width = {", 'optimizer = ["adam", "sgd(momentum={m})"]\nm = [0.5, 0.9]\nwidth = {')
+    searched = sweep.read(*written(tmp_path, text.replace("threads = 1", "quantized = 1")))
+    values = {"width": 4, "learning_rate": 1e-2, "loss": "mse", "optimizer": "sgd(momentum={m})", "m": 0.9}
+    _, arch, _, _, settings = searched.make(values)
+    assert arch.layers[0].units == 4
+    assert settings == Settings(
+        epochs=2,
+        batches=1,
+        batch_size=2,
+        timesteps=50,
+        quantized=True,
+        learning_rate=1e-2,
+        optimizer="sgd(momentum=0.9)",
+    )
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(0))
+    for _ in range(10):
+        drawn = searched.draw(study.ask())
+        assert ("m" in drawn) == (drawn["optimizer"] != "adam")
 
 
 def test_bad_storage(tmp_path: Path) -> None:

@@ -14,7 +14,6 @@ from nnsp.data import corpus, keywords, synthesis
 from nnsp.data.keywords import KeywordMixer
 from nnsp.data.mixing_settings import SETTINGS_FILE, MixingSettings
 from nnsp.errors import UserError
-from nnsp.network import arch as arch_text
 from nnsp.signal import audio
 from nnsp.signal.frontend import FrontEnd
 from nnsp.tasks import keywords as task_keywords
@@ -182,8 +181,8 @@ def test_tool_trains_and_its_folder_knows_the_words(
     said = f"--train_words={words / 'train.csv'}", f"--test_words={words / 'test.csv'}"
     common = *lists, *said, "--nn_arch=def_small.txt", "--batchsize=2", "--batches=2", "--timesteps=50"
     assert run(monkeypatch, train_kws, *common, "--num_epoch=1", "--models_dir=models") == 0
-    trained = ModelFolder(tmp_path / "models", arch_text.load("def_small.txt"))
-    assert tasks.restored(trained.task()) == task_keywords.Keywords(labels=("none", "high", "low"))
+    trained = ModelFolder(tmp_path / "models", "small")
+    assert tasks.from_json(trained.task()) == task_keywords.Keywords(labels=("none", "high", "low"))
     assert {"val_found", "val_false"} <= trained.history(1)[0].keys()
     more = *common, "--num_epoch=2", "--models_dir=models", "--epoch_loaded=latest", "--quantized=1"
     assert run(monkeypatch, train_kws, *more) == 0

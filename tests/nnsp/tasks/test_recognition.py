@@ -166,7 +166,7 @@ def test_what_is_asked_of_many(
     form = json.loads(form_path.read_text())
     form_path.write_text(json.dumps({**form, "labels": ["low", "high", "hiss"]}))
     train(run, path, sounds / "clips", tmp_path, "--batches=1", "--num_epoch=2", "--epoch_loaded=latest")
-    assert ModelFolder(tmp_path, load_trained(path, 2, tmp_path).arch).task()["labels"][0] == "low"
+    assert ModelFolder(tmp_path, load_trained(path, 2, tmp_path).arch.name).task()["labels"][0] == "low"
     form_path.write_text(json.dumps({**form, "labels": ["low", "high", "hum"]}))
     with pytest.raises(UserError, match="does not know the class 'hiss'"):
         train(run, path, sounds / "clips", tmp_path, "--batches=1", "--num_epoch=3", "--epoch_loaded=latest")
@@ -185,7 +185,7 @@ def test_networks_that_do_not_serve(
         train(run, text("narrow", 14, 16), sounds / "clips", tmp_path, "--features=timbre33")
     with pytest.raises(UserError, match=r"--shares=0\.9 0\.2 0\.1"):
         train(run, text("shares", 13, 40), sounds / "clips", tmp_path, "--shares", 0.9, 0.2, 0.1)
-    with pytest.raises(UserError, match="--batches=-1 must be 1 or more"):
+    with pytest.raises(UserError, match="`batches=-1` must be 1 or more"):
         train(run, text("none", 13, 40), sounds / "clips", tmp_path, "--feat_type=mfcc", "--batches=-1")
     with pytest.raises(UserError, match="unknown features 'mffc'"):
         run(compare_rec, "--nn_arch", f"{endless}:mffc", f"--clips={sounds}/clips", f"--output={tmp_path}/c")

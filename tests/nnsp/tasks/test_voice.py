@@ -98,9 +98,9 @@ def untrained(root: Path, name: str, task: Task) -> list[str]:
     units, activation = len(task.labels), "sigmoid" if len(task.labels) == 1 else "softmax"
     text.write_text(TEXT.format(units=units, activation=activation))
     arch = arch_text.load(text)
-    folder = ModelFolder(root / "models", arch)
+    folder = ModelFolder(root / "models", arch.name)
     normalisation = Normalisation(np.full(20, 18, np.float32), np.full(20, 3, np.float32))
-    folder.start(FrontEnd(bands=20), normalisation, {}, task.form())
+    folder.start(arch_text.to_text(arch), FrontEnd(bands=20), normalisation, {}, task.to_json())
     build(arch, seed=1).save_weights(folder.weights_path(1))
     return [f"--nn_arch={text}", f"--models_dir={root / 'models'}"]
 
@@ -123,8 +123,8 @@ def test_trained_network_tells_speech(tmp_path: Path, monkeypatch: pytest.Monkey
     lists = f"--train_list={sounds}", f"--test_list={sounds}"
     sizes = "--batchsize=4", "--batches=8", "--num_epoch=2", "--learning_rate=1e-2", "--threads=1"
     assert run(monkeypatch, train_vad, f"--nn_arch={text}", f"--models_dir={tmp_path}", *lists, *sizes) == 0
-    folder = ModelFolder(tmp_path, arch_text.load(text))
-    assert tasks.restored(folder.task()) == VoiceActivity()
+    folder = ModelFolder(tmp_path, "small")
+    assert tasks.from_json(folder.task()) == VoiceActivity()
     first, last = folder.history(2)
     assert last["val_loss"] < first["val_loss"] and last["val_auc"] > 0.75
     assert last["objective"] == "cross_entropy(1.5,0.75)"

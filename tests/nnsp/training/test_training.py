@@ -12,6 +12,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 import pytest
 from keras import ops
@@ -23,16 +24,17 @@ from nnsp.commands.train import enhancement as train_se
 from nnsp.data.mixing import Mixer
 from nnsp.data.mixing_settings import MixingSettings
 from nnsp.errors import UserError
+from nnsp.inference import conversion
 from nnsp.inference import trained as inference
 from nnsp.inference.trained import load_trained
 from nnsp.network import arch as arch_text
-from nnsp.network.streaming import build, float_weights
+from nnsp.network.network import KerasNetwork, Network
+from nnsp.network.streaming import build
 from nnsp.places import ROOT
 from nnsp.signal import frontend
 from nnsp.signal.frontend import FrontEnd
 from nnsp.tasks.enhancement import Mixtures, SpeechEnhancement
-from nnsp.training import losses, task
-from nnsp.training import trainer as training
+from nnsp.training import losses, optimisation, task
 from nnsp.training.folder import ModelFolder, Normalisation
 from nnsp.training.settings import Settings
 from nnsp.training.task import Task
@@ -65,9 +67,11 @@ def train(sounds: Path, tmp_path: Path) -> Train:
         epoch_loaded: str = "random",
         models: str = "models",
         arch: arch_text.Arch = ARCH,
+        network: Network | None = None,
         fe: FrontEnd | None = None,
         overwrite: bool = False,
         change_loss: bool = False,
+        change_optimizer: bool = False,
         task: Task = ENHANCEMENT,
         **changes: object,
     ) -> Trainer:
@@ -75,13 +79,14 @@ def train(sounds: Path, tmp_path: Path) -> Train:
             snr_db=(0, 10), level_db=(-30, -20), colour_prob=0.5, second_noise_prob=0.25
         )
         mixers = Mixer.open(sounds, 0, mixing), Mixer.open(sounds, 1, mixing)
-        folder = ModelFolder(tmp_path / models, arch)
         settings = replace(SETTINGS, **changes)  # type: ignore[arg-type]
-        trainer = Trainer(folder, fe or FrontEnd(), task, *mixers, settings)
+        network = network or build(arch, settings.seed)
+        folder = ModelFolder(tmp_path / models, network.name)
+        trainer = Trainer(folder, network, fe or FrontEnd(), task, *mixers, settings)
         if epoch_loaded == "random":
             trainer.begin({"command": "test"}, overwrite)
         else:
-            trainer.resume(epoch_loaded, overwrite, change_loss)
+            trainer.resume(epoch_loaded, overwrite, change_loss, change_optimizer)
         return trainer
 
     return train
@@ -103,13 +108,30 @@ def interrupt(trainer: Trainer, epoch: int) -> None:
 
 
 def results(trainer: Trainer) -> tuple[list[np.ndarray], list[dict[str, object]]]:
-    weights = [w for layer in float_weights(trainer.model) for w in layer.values()]
+    weights = [ops.convert_to_numpy(v) for v in trainer.network.variables]
     return weights, [
         {k: v for k, v in row.items() if k not in ("seconds", "waited")} for row in trainer.history
     ]
 
 
-@pytest.mark.parametrize("changes", [{}, {"quantized": True}, {"ema": 0.9}])
+MOMENTUM = "sgd(momentum=0.9,nesterov=1)"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"quantized": True},
+        {"ema": 0.9},
+        {
+            "optimizer": MOMENTUM,
+            "schedule": "plateau(factor=0.5,patience=1)",
+            "learning_rate": 1.0,
+            "clip": 0.01,
+        },
+        {"optimizer": "rmsprop", "schedule": "step(size=1,gamma=0.5)", "clip": 0.0},
+    ],
+)
 def test_resumed_equals_unbroken(train: Train, changes: dict[str, Any]) -> None:
     unbroken = train(models="unbroken", **changes)
     unbroken.run()
@@ -126,12 +148,12 @@ def test_resumed_equals_unbroken(train: Train, changes: dict[str, Any]) -> None:
 def test_averages_are_what_is_kept(train: Train) -> None:
     """With weights that move, an average that takes a tenth of each update stays behind them."""
     trainer = train(epochs=1, batches=2, learning_rate=1e-2, ema=0.9)
-    first = [ops.convert_to_numpy(v) for v in trainer.model.trainable_variables]
+    first = [ops.convert_to_numpy(v) for v in trainer.network.trainable_variables]
     taken, update = [], trainer._update
 
     def noted(*args: Any) -> Any:
         result = update(*args)
-        taken.append([ops.convert_to_numpy(v) for v in trainer.model.trainable_variables])
+        taken.append([ops.convert_to_numpy(v) for v in trainer.network.trainable_variables])
         return result
 
     trainer._update = noted
@@ -144,7 +166,7 @@ def test_averages_are_what_is_kept(train: Train) -> None:
     for a, k, w, f in zip(average, kept.trainable_variables, taken[-1], first, strict=True):
         np.testing.assert_allclose(ops.convert_to_numpy(k), a, atol=1e-6)
         assert np.abs(w - f).max() > 1.2 * np.abs(a - f).max()
-    for v, w in zip(trainer.model.trainable_variables, taken[-1], strict=True):
+    for v, w in zip(trainer.network.trainable_variables, taken[-1], strict=True):
         np.testing.assert_array_equal(ops.convert_to_numpy(v), w)
 
 
@@ -155,7 +177,7 @@ def test_training_improves_and_its_folder_is_whole(train: Train, tmp_path: Path)
     last = trainer.history[-1]
     assert last["val_loss"] < 0.7 * untrained
     assert last["val_si_sdr_gain_db"] > 1
-    assert last["learning_rate"] == pytest.approx(1e-2 * training.LAST_RATE)
+    assert last["learning_rate"] == pytest.approx(1e-2 * 0.02)
     assert trainer.best() == min(trainer.history, key=lambda row: row["val_loss"])["epoch"]
 
     path = trainer.folder.path
@@ -174,8 +196,8 @@ def test_training_improves_and_its_folder_is_whole(train: Train, tmp_path: Path)
     (tmp_path / "def_small.txt").write_text(TEXT)
     trained = load_trained(tmp_path / "def_small.txt", "latest", tmp_path / "models")
     assert trained.epoch == 5
-    for a, b in zip(float_weights(trained.model), float_weights(trainer.model), strict=True):
-        assert all(np.array_equal(a[name], b[name]) for name in a)
+    for a, b in zip(trained.model.variables, trainer.network.variables, strict=True):
+        np.testing.assert_array_equal(ops.convert_to_numpy(a), ops.convert_to_numpy(b))
     noisy, clean, _ = trainer.sources[1].batch(3, 0, 1, 2.0)
     y = trained.enhance(noisy[0] * 32768)
     assert y.shape == noisy[0].shape
@@ -221,7 +243,7 @@ def test_padding_does_not_count(train: Train) -> None:
     def loss(noisy: np.ndarray) -> float:
         batch = Mixtures.of(trainer.fe, (noisy, clean, valid))
         batch = replace(batch, level=np.full(4, 1000, np.float32))
-        total, state = 0.0, trainer.model.zero_state(4)
+        total, state = 0.0, trainer.network.zero_state(4)
         for chunk in batch.chunks(50):
             value, (_, state) = trainer._measure(*chunk, state)
             total += float(value)
@@ -256,7 +278,7 @@ def test_every_loss_trains(train: Train, name: str) -> None:
     trainer = train(arch=dry, task=SpeechEnhancement(distance=losses.parse(name)), learning_rate=1e-2)
     mixed = trainer.sources[0].batch(1, 0, 4, 1.0)
     chunk = next(Mixtures.of(trainer.fe, mixed).chunks(50))
-    found = [float(trainer._update(*chunk, trainer.model.zero_state(4))[0]) for _ in range(6)]
+    found = [float(trainer._update(*chunk, trainer.network.zero_state(4))[0]) for _ in range(6)]
     assert all(after < before for before, after in pairwise(found))
     assert json.loads((trainer.folder.path / "frontend.json").read_text())["provenance"]["loss"] == str(
         losses.parse(name)
@@ -274,20 +296,121 @@ def test_another_loss_is_asked_for(train: Train) -> None:
     trainer.run()
     assert [row["objective"].split("(")[0] for row in trainer.history] == ["1*compressed", "1*psa"]
     assert trainer.best() == 2
-    assert trainer.folder.loss(2) == str(other) and trainer.folder.loss(1) == str(losses.USUAL)
+    assert [trainer.folder.trained_with(n)["objective"] for n in (1, 2)] == [str(losses.USUAL), str(other)]
 
 
-def test_history_from_before_losses_were_chosen(train: Train) -> None:
+def test_history_that_says_neither_loss_nor_optimiser(train: Train) -> None:
     before = train(epochs=2)
     before.run()
     folder = before.folder
-    rows = [{k: v for k, v in row.items() if k not in ("objective", "waited")} for row in folder.history(2)]
+    newer = ("objective", "waited", "optimizer", "schedule", "clip", "clipped", "cuts")
+    rows = [{k: v for k, v in row.items() if k not in newer} for row in folder.history(2)]
     (folder.path / "history.json").write_text(json.dumps(rows))
     trainer = train("latest", epochs=3)
     trainer.run()
     with (folder.path / "history.csv").open() as file:
         assert [row["objective"] for row in csv.DictReader(file)] == ["", "", str(losses.USUAL)]
     assert trainer.best() == min(trainer.history, key=lambda row: row["val_loss"])["epoch"]
+
+
+def test_another_optimiser_is_asked_for(train: Train, capsys: pytest.CaptureFixture[str]) -> None:
+    train(epochs=1).run()
+    first = train("latest", epochs=2).history[0]
+    assert (first["optimizer"], first["schedule"], first["clip"]) == tuple(optimisation.FIRST.values())
+    for changes, message in (
+        (
+            {"optimizer": "sgd"},
+            r"`optimizer=adam\(beta1=0\.9,beta2=0\.999,epsilon=1e-07\)`; leave `optimizer` out",
+        ),
+        ({"schedule": "constant"}, r"`schedule=cosine\(alpha=0\.02\)`; leave `schedule` out"),
+        (
+            {"clip": 5.0},
+            r"`clip=1\.0`; leave `clip` out to go on with it, or give `change_optimizer` as well",
+        ),
+    ):
+        with pytest.raises(UserError, match=f"small: was trained with {message}"):
+            train("latest", epochs=2, **changes)
+    capsys.readouterr()
+    trainer = train("latest", epochs=2, optimizer="sgd", schedule="constant", clip=5.0, change_optimizer=True)
+    trainer.run()
+    assert "optimiser state" not in capsys.readouterr().out
+    assert [row["optimizer"].split("(")[0] for row in trainer.history] == ["adam", "sgd"]
+    assert trainer.history[1]["learning_rate"] == pytest.approx(SETTINGS.learning_rate)
+    assert int(ops.convert_to_numpy(trainer.optimisation.keras.iterations)) == 2 * 3 * 2
+    assert train("latest", epochs=3, optimizer="sgd", schedule="constant", clip=5.0).epoch == 2
+
+
+def test_another_schedule_keeps_the_optimisers_memory(train: Train) -> None:
+    before = train(epochs=1)
+    before.run()
+    after = train("latest", epochs=2, schedule="plateau", change_optimizer=True)
+    for a, b in zip(before.optimisation.memory, after.optimisation.memory, strict=True):
+        np.testing.assert_array_equal(ops.convert_to_numpy(a), ops.convert_to_numpy(b))
+
+
+def test_what_schedule_and_clipping_did_is_kept(train: Train) -> None:
+    """With a rate of nearly nothing no epoch is better, and every gradient is larger than the limit."""
+    trainer = train(schedule="plateau(factor=0.5,patience=2)", learning_rate=1e-12, clip=1e-6, epochs=6)
+    trainer.run()
+    assert [row["clipped"] for row in trainer.history] == [6] * 6
+    assert [row["cuts"] for row in trainer.history] == [0, 0, 1, 1, 2, 2]
+    assert [row["plateau_epochs"] for row in trainer.history] == [0, 1, 0, 1, 0, 1]
+    assert {row["plateau_best"] for row in trainer.history} == {trainer.history[0]["val_loss"]}
+    rates = [row["learning_rate"] for row in trainer.history]
+    np.testing.assert_allclose(rates, [1e-12, 1e-12, 5e-13, 5e-13, 2.5e-13, 2.5e-13])
+    loose = train(models="loose", epochs=1, clip=0.0)
+    loose.run()
+    assert loose.history[0]["clipped"] == 0
+
+
+def own(kind: str = "both_ways", units: int = 8) -> KerasNetwork:
+    """A network that never saw a text, with running statistics and a dropout of its own."""
+    keras.utils.set_random_seed(3)
+    x = y = keras.Input((None, 72))
+    if kind == "both_ways":
+        y = keras.layers.BatchNormalization()(y)
+        y = keras.layers.Bidirectional(keras.layers.LSTM(units, return_sequences=True))(y)
+        y = keras.layers.Dropout(0.3)(y)
+    else:
+        y = keras.layers.Reshape((-1, 72, 1))(y)
+        y = keras.layers.Conv2D(units, 3, padding="same", activation="relu")(y)
+        y = keras.layers.Reshape((-1, 72 * units))(y)
+    return KerasNetwork(keras.Model(x, keras.layers.Dense(257, activation="sigmoid")(y), name=kind))
+
+
+@pytest.mark.parametrize("kind", ["both_ways", "flat"])
+def test_network_of_ones_own_goes_on(train: Train, tmp_path: Path, kind: str) -> None:
+    changes = {"epochs": 3, "learning_rate": 1e-2}
+    unbroken = train(models="unbroken", network=own(kind), **changes)
+    unbroken.run()
+    interrupt(train(network=own(kind), **changes), epoch=3)
+    resumed = train("latest", network=own(kind), **changes)
+    assert resumed.epoch == 2 and resumed.folder.path == tmp_path / "models" / kind
+    resumed.run()
+    expected, found = results(unbroken), results(resumed)
+    for a, b in zip(expected[0], found[0], strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert expected[1] == found[1]
+    assert found[1][-1]["val_loss"] < found[1][0]["val_loss"]  # type: ignore[operator]
+
+    trained = load_trained(own(kind), "latest", tmp_path / "models")
+    x = np.random.default_rng(1).normal(0, 1000, 40 * 160)
+    expected_gains, _ = resumed.network.step(trained.features(x)[None], ())
+    np.testing.assert_allclose(trained.outputs(trained.features(x))[:2], expected_gains[0, :2], atol=0.2)
+    assert trained.enhance(x).shape == x.shape
+    with pytest.raises(UserError, match=f"{kind}: was not made of a text, so there is no integer network"):
+        conversion.convert(trained)
+    with pytest.raises(
+        UserError, match=rf"{kind}: was trained with another network than it is now \(see .*arch"
+    ):
+        train("latest", network=own(kind, units=9), **changes)
+
+
+def test_network_of_ones_own_has_no_integers(train: Train) -> None:
+    with pytest.raises(UserError, match="both_ways: cannot be trained with integers; leave `quantized` out"):
+        train(network=own(), quantized=True)
+    with pytest.raises(UserError, match="empty: has no weights yet; call it once"):
+        KerasNetwork(keras.Sequential([keras.layers.Dense(3)], name="empty"))
 
 
 def test_judge_is_what_validates(train: Train) -> None:
@@ -303,7 +426,7 @@ def test_judge_is_what_validates(train: Train) -> None:
 
 def test_loss_that_is_no_number(train: Train) -> None:
     trainer = train()
-    bias = trainer.model.blocks[0].bias
+    bias = trainer.network.variables[1]
     bias.assign(ops.convert_to_numpy(bias) * np.nan)
     with pytest.raises(UserError, match="epoch 1, batch 1: the loss is not a number"):
         trainer.run()
@@ -325,7 +448,7 @@ def test_older_epoch_without_optimiser_state(train: Train, capsys: pytest.Captur
     train(epochs=4).run()
     trainer = train("1", overwrite=True)
     assert "epoch 1: its optimiser state is not kept" in capsys.readouterr().out
-    assert int(ops.convert_to_numpy(trainer.optimizer.iterations)) == 1 * 3 * 2
+    assert int(ops.convert_to_numpy(trainer.optimisation.keras.iterations)) == 1 * 3 * 2
 
 
 @pytest.mark.parametrize(
@@ -350,7 +473,7 @@ def test_folder_of_something_else(train: Train) -> None:
     trainer = train(epochs=1)
     trainer.run()
     other = replace(ARCH, layers=(replace(ARCH.layers[0], units=13), *ARCH.layers[1:]))
-    with pytest.raises(UserError, match="was trained with another network than the text now says"):
+    with pytest.raises(UserError, match="was trained with another network than it is now"):
         train("latest", arch=other)
     less_dropout = replace(ARCH, layers=(replace(ARCH.layers[0], dropprob=0.0), *ARCH.layers[1:]))
     assert train("latest", arch=less_dropout).epoch == 1
@@ -381,7 +504,11 @@ def test_other_features(train: Train) -> None:
         train(fe=pspec)
     folder = train(fe=pspec, arch=arch, epochs=1).folder
     folder.start(
-        FrontEnd(bands=257), Normalisation(np.ones(257, "f"), np.ones(257, "f")), {}, ENHANCEMENT.form()
+        arch_text.to_text(arch),
+        FrontEnd(bands=257),
+        Normalisation(np.ones(257, "f"), np.ones(257, "f")),
+        {},
+        ENHANCEMENT.to_json(),
     )
     folder.weights_path(1).touch()
     with pytest.raises(UserError, match="was trained with feat_type mel, not pspec; give `feat_type=mel`"):
@@ -417,6 +544,12 @@ def test_timesteps_against_strides(train: Train) -> None:
         (["--loss=mse+"], "train_se: --loss=mse+: expected a sum such as"),
         (["--mask_floor=0.6"], "train_se: --mask_floor=0.6 must lie from 0 to 0.5"),
         (["--ema=1"], "train_se: --ema=1.0 must lie from 0 to below 1"),
+        (["--optimizer=lion"], "train_se: --optimizer=lion: unknown optimiser 'lion'; known are adam, sgd, "),
+        (
+            ["--schedule=step(5)"],
+            "train_se: --schedule='step(5)': step has no parameter '5'; it has size, gamma",
+        ),
+        (["--clip=-1"], "train_se: --clip=-1.0 must be 0 or more"),
         (["--workers=2", "--worker=2"], "train_se: --worker=2 must lie from 0 to below --workers=2"),
         (["--workers=2"], "train_se: --workers above 1 and --coordinator=HOST:PORT go together"),
         (["--coordinator=here:1"], "train_se: --workers above 1 and --coordinator=HOST:PORT go together"),
@@ -461,7 +594,7 @@ def test_interrupted_tool_goes_on(sounds: Path, tmp_path: Path) -> None:
         _, errors = running.communicate(timeout=60)
     assert running.returncode == 130
     assert errors.endswith("stopped; finished epochs are kept, go on with --epoch_loaded=latest\n")
-    done = ModelFolder(tmp_path / "models", ARCH).epochs()[-1]
+    done = ModelFolder(tmp_path / "models", ARCH.name).epochs()[-1]
     resumed = subprocess.run(
         [*command, f"--num_epoch={done + 1}", "--epoch_loaded=latest"],
         cwd=tmp_path,

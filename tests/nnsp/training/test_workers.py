@@ -84,7 +84,7 @@ def together(coordinator: str, worker: int) -> list[str]:
 
 def weights(folder: Path, epoch: int) -> list[np.ndarray]:
     found: list[np.ndarray] = []
-    with h5py.File(ModelFolder(folder / "models_trained", ARCH).weights_path(epoch)) as file:
+    with h5py.File(ModelFolder(folder / "models_trained", ARCH.name).weights_path(epoch)) as file:
         file.visititems(lambda _, item: found.append(item[()]) if isinstance(item, h5py.Dataset) else None)
     return found
 
@@ -138,7 +138,9 @@ def test_worker_that_dies(sounds: Path, tmp_path: Path, coordinator: str, killed
     running[killed].communicate(timeout=LIMIT)
     last = errors.strip().splitlines()[-1]
     assert re.match(
-        r"train_se: .*another worker has stopped; finished epochs are kept: start all workers again", last
+        r"train_se: .*another worker has stopped; finished epochs are kept: start all workers again with "
+        r"--epoch_loaded=latest",
+        last,
     )
     assert "Traceback" not in errors and "***" not in errors
 

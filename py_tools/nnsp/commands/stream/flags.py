@@ -21,7 +21,7 @@ def add_board(parser: argparse.ArgumentParser, model: str) -> None:
 
 
 def add_streams(parser: argparse.ArgumentParser, wav: str) -> argparse._ArgumentGroup:
-    """Add where the audio comes from and where results go; gives the group of what only --live has."""
+    """Add where the audio comes from and where results go; return the group of what only --live has."""
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--wav", type=Path, help=f"{wav}, any format and rate")
     source.add_argument("--live", action="store_true", help="the board's own microphone; Ctrl-C ends it")

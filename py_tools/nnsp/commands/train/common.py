@@ -9,16 +9,16 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from nnsp import places
+from nnsp.commands.run import say
 from nnsp.errors import UserError
 from nnsp.network import arch as arch_text
-from nnsp.signal import FEAT_TYPES
 from nnsp.signal.frontend import FrontEnd
-from nnsp.training.workers import Watch, Workers
+from nnsp.training.settings import FEATURES, SETTINGS, Setting, Settings
+from nnsp.training.workers import STARTED_OTHERWISE, Watch, Workers
 
 if TYPE_CHECKING:
     from nnsp.data.source import Source
     from nnsp.training.folder import ModelFolder
-    from nnsp.training.settings import Settings
     from nnsp.training.task import Task
 
 NOTE = "stopped; finished epochs are kept, go on with --epoch_loaded=latest"
@@ -35,9 +35,7 @@ def parser(description: str | None, **defaults: Any) -> argparse.ArgumentParser:
         metavar="TXT",
         help="text of the network, one of nn_arch/ or your own",
     )
-    add(
-        "--feat_type", choices=FEAT_TYPES, help="features (default: the task's, or what the epoch loaded has)"
-    )
+    add_setting(result, FEATURES)
     add(
         "--epoch_loaded",
         default="random",
@@ -45,32 +43,10 @@ def parser(description: str | None, **defaults: Any) -> argparse.ArgumentParser:
         help="start, or go on from an epoch",
     )
     add("--overwrite", action="store_true", help="delete trained epochs that would be in the way")
-    add(
-        "--quantized",
-        type=int,
-        choices=(0, 1),
-        default=0,
-        help="1: train with the integers of the tables",
-    )
-    add("--num_epoch", type=int, default=100, help="last epoch, counted from the first (default %(default)s)")
-    add("--batchsize", type=int, default=64, help="sequences side by side (default %(default)s)")
-    add("--timesteps", type=int, default=100, help="frames per update of the weights (default %(default)s)")
-    add("--batches", type=int, default=100, help="batches of sequences per epoch (default %(default)s)")
-    add("--learning_rate", type=float, default=1e-3, help="of the first update (default %(default)s)")
-    add(
-        "--patience",
-        type=int,
-        default=20,
-        help="stop after so many epochs without a better one, 0: never",
-    )
-    add(
-        "--ema",
-        type=float,
-        default=0,
-        metavar="SHARE",
-        help="keep averages of the weights, of which each update leaves this share, as 0.999 (default 0: none)",
-    )
-    add("--threads", type=int, default=2, help="that make the data (default %(default)s)")
+    for setting in SETTINGS:
+        if setting.flag:
+            add_setting(result, setting)
+    add("--change_optimizer", action="store_true", help="go on with another optimizer, schedule or clip")
     add(
         "--workers",
         type=int,
@@ -79,15 +55,31 @@ def parser(description: str | None, **defaults: Any) -> argparse.ArgumentParser:
     )
     add("--worker", type=int, default=0, metavar="I", help="which of them this is, from 0")
     add("--coordinator", metavar="HOST:PORT", help="of worker 0, where all meet")
-    add("--seed", type=int, default=0, help="of weights, data and dropout (default %(default)s)")
     add(
         "--models_dir",
         default="models_trained",
         metavar="DIR",
         help="parent of the folder (default %(default)s)",
     )
-    result.set_defaults(**{"validation_batches": 2, **defaults})
+    result.set_defaults(**defaults)
     return result
+
+
+def add_setting(result: argparse.ArgumentParser, setting: Setting) -> None:
+    """Add the flag of a declared setting. Without it a kept setting is None: the default, or what the epoch has."""
+    default = "%(default)s"
+    if setting.kept:
+        default = f"{setting.default}, or what the epoch loaded has"
+    of_kind: dict[str, Any] = {"type": setting.kind, "choices": setting.choices or None}
+    if setting.kind is bool:
+        of_kind = {"type": int, "choices": (0, 1)}
+    result.add_argument(
+        f"--{setting.flag}",
+        **of_kind,
+        default=None if setting.kept else of_kind["type"](setting.default),
+        metavar=setting.form or None,
+        help=f"{setting.help} (default {default})",
+    )
 
 
 def add_lists(result: argparse.ArgumentParser, maker: str, without: str = "") -> None:
@@ -109,13 +101,9 @@ def check(args: argparse.Namespace) -> None:
     ------
     UserError
     """
-    for name in ("num_epoch", "batchsize", "timesteps", "batches", "threads", "workers"):
-        if getattr(args, name) < 1:
-            raise UserError(f"--{name}={getattr(args, name)} must be 1 or more")
-    if not 0 < args.learning_rate < 1:
-        raise UserError(f"--learning_rate={args.learning_rate} must lie between 0 and 1")
-    if not 0 <= args.ema < 1:
-        raise UserError(f"--ema={args.ema} must lie from 0 to below 1")
+    settings(args, {})
+    if args.workers < 1:
+        raise UserError(f"--workers={args.workers} must be 1 or more")
     if not 0 <= args.worker < args.workers:
         raise UserError(f"--worker={args.worker} must lie from 0 to below --workers={args.workers}")
     if (args.workers > 1) != bool(re.fullmatch(r"\S+:\d+", args.coordinator or "")):
@@ -124,23 +112,25 @@ def check(args: argparse.Namespace) -> None:
         )
 
 
-def settings(args: argparse.Namespace) -> "Settings":
-    """How to train."""
-    from nnsp.training.settings import Settings
+def settings(args: argparse.Namespace, kept: dict[str, Any]) -> Settings:
+    """Make the settings that the flags give; ``kept`` are those of the epoch loaded, where nothing is said.
 
-    return Settings(
-        batch_size=args.batchsize,
-        timesteps=args.timesteps,
-        batches=args.batches,
-        epochs=args.num_epoch,
-        learning_rate=args.learning_rate,
-        quantized=bool(args.quantized),
-        patience=args.patience,
-        validation_batches=args.validation_batches,
-        seed=args.seed,
-        ema=args.ema,
-        threads=args.threads,
-    )
+    Raises
+    ------
+    UserError
+        One is out of its range.
+    """
+    given = {setting.name: getattr(args, setting.flag or setting.name, None) for setting in SETTINGS}
+    said = {name: value for name, value in given.items() if value is not None}
+    usual = {name: value for name, value in kept.items() if name in given}
+    return Settings(**{**usual, **said, "quantized": bool(args.quantized)})
+
+
+def trained_with(args: argparse.Namespace, folder: "ModelFolder") -> dict[str, Any]:
+    """Return what the epoch loaded was trained with; nothing where training starts."""
+    if args.epoch_loaded == "random":
+        return {}
+    return folder.trained_with(folder.find(args.epoch_loaded))
 
 
 def train(
@@ -170,20 +160,20 @@ def train(
     watch = None
     if args.workers > 1:
         os.environ.setdefault("KERAS_BACKEND", "jax")
-        tool = os.path.splitext(os.path.basename(sys.argv[0]))[0]
-        watch = Watch(tool, args.workers, args.worker, args.coordinator)
+        watch = Watch(say, args.workers, args.worker, args.coordinator)
 
     from nnsp.network.sizes import table_bytes
+    from nnsp.network.streaming import build
     from nnsp.training import steps
     from nnsp.training.folder import ModelFolder
     from nnsp.training.trainer import Trainer
 
-    folder = ModelFolder(args.models_dir, arch)
+    folder = ModelFolder(args.models_dir, arch.name)
     task = make_task(folder)
     fe: FrontEnd = task.frontend()
     if args.epoch_loaded != "random":
         folder.find(args.epoch_loaded)
-        fe, _ = folder.frontend()
+        fe, _ = folder.frontend(arch.input_neurons)
     given = {"feat_type": args.feat_type, **frontend}
     fe = replace(fe, **{name: value for name, value in given.items() if value is not None})
     task.check(arch, fe)
@@ -196,12 +186,15 @@ def train(
             watch.met()
         if workers.first:
             print(f"trains with {steps.device()}")
-        trainer = Trainer(folder, fe, task, *sources, settings(args), workers)
+        made = settings(args, trained_with(args, folder))
+        workers.agree((arch, made), STARTED_OTHERWISE)  # else JAX fails where first weights differ
+        trainer = Trainer(folder, build(arch, made.seed), fe, task, *sources, made, workers)
         if args.epoch_loaded == "random":
             command = {"command": " ".join(sys.argv), "train_list": str(args.train_list)}
             trainer.begin(command, args.overwrite)
         else:
-            trainer.resume(args.epoch_loaded, args.overwrite, getattr(args, "change_loss", False))
+            change_loss = getattr(args, "change_loss", False)
+            trainer.resume(args.epoch_loaded, args.overwrite, change_loss, args.change_optimizer)
         trainer.run()
     if workers.first:
         print(f"best epoch: {trainer.best()}, in {folder.path}")

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from nnsp.commands.train import common
 from nnsp.errors import UserError
-from nnsp.signal.frontend import FrontEnd
+from nnsp.training.settings import LOSS, MASK_FLOOR
 
 if TYPE_CHECKING:
     from nnsp.data.mixing import Mixer
@@ -19,17 +19,8 @@ ON_INTERRUPT = common.NOTE
 def parse() -> argparse.Namespace:
     parser = common.parser(__doc__)
     common.add_lists(parser, "data_se.py", " (default: synthetic sounds)")
-    parser.add_argument(
-        "--mask_floor",
-        type=float,
-        help=f"least gain (default {FrontEnd.mask_floor}, or what the epoch loaded has)",
-    )
-    parser.add_argument(
-        "--loss",
-        metavar="SUM",
-        help="as compressed or 0.7*compressed(c=0.3,a=0.3)+0.3*si_sdr; docs/training.md has them all "
-        "(default compressed, or what the epoch loaded was trained with)",
-    )
+    common.add_setting(parser, MASK_FLOOR)
+    common.add_setting(parser, LOSS)
     parser.add_argument("--change_loss", action="store_true", help="go on with another loss than before")
     return parser.parse_args()
 
@@ -41,17 +32,16 @@ def main() -> None:
         raise UserError("--train_list and --test_list go together: data_se.py makes both")
     if args.workers > 1 and not args.train_list:
         raise UserError("--workers above 1 wants --train_list and --test_list, the same for all workers")
-    if args.mask_floor is not None and not 0 <= args.mask_floor <= 0.5:
-        raise UserError(f"--mask_floor={args.mask_floor} must lie from 0 to 0.5")
+    if args.mask_floor is not None:
+        MASK_FLOOR.check(args.mask_floor)
 
     def task(folder: "ModelFolder") -> "Task":
         from nnsp.tasks.enhancement import SpeechEnhancement
         from nnsp.training import losses
 
-        loss = losses.DEFAULT
-        if args.epoch_loaded != "random":
-            loss = folder.loss(folder.find(args.epoch_loaded))
-        return SpeechEnhancement(distance=losses.parse(args.loss or loss))
+        kept = common.trained_with(args, folder)
+        loss = args.loss or kept.get("objective", LOSS.default)
+        return SpeechEnhancement(distance=losses.parse(loss))
 
     def sources(_: "Task") -> tuple["Mixer", "Mixer"]:
         from nnsp.data import synthesis
