@@ -44,7 +44,9 @@ def main() -> None:
     )
     arguments = parser.parse_args()
     if arguments.nn_arch and (arguments.check or arguments.update):
-        raise UserError("--nn_arch does not go with --check or --update: the budget is of what comes along")
+        raise UserError(
+            "--nn_arch cannot be combined with --check or --update: the budget is for the shipped networks"
+        )
     old = report.read(arguments.compare) if arguments.compare else None
 
     def say(what: str) -> None:

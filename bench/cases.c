@@ -1,7 +1,7 @@
 /*
  * What ./nnsp bench measures, one region after another: kernels on made-up data; the front end and
- * whole frames of the models on samples.bin. results.bin tells of every region what it was, and a
- * checksum of what came out.
+ * whole frames of the models on samples.bin. results.bin has the name of each region and a checksum
+ * of its output.
  */
 #include "crc32.h"
 #include "files.h"
@@ -32,7 +32,7 @@ __asm(".thumb\n.syntax unified\n.text\n"
       "region_begin: bx lr\n"
       "region_end: bx lr\n");
 
-/* Paint from `bottom` up to the caller's stack; then give how much of that is no longer painted. */
+/* Paint the stack from `bottom` up to the caller's frame; count the words overwritten since. */
 void stack_paint(uint32_t *bottom);
 uint32_t stack_used(const uint32_t *bottom);
 __asm(".global stack_paint, stack_used\n"

@@ -2,10 +2,10 @@
  * A plugin of QEMU that counts the instructions of an emulated Cortex-M program between two of its
  * addresses:
  *   -plugin libcount.so,begin=ADDRESS,end=ADDRESS,output=FILE
- * Counting starts behind the instruction at `begin`, which jumps, and stops before the one that
+ * Counting starts after the instruction at `begin`, which jumps, and stops before the one that
  * jumps to `end`. Every such region, numbered from 0, gives one record in FILE for each instruction
  * that ran in it, five 32-bit words, little endian: region, address, how often it ran, and how
- * often what ran next was 2 bytes and 4 bytes behind it. (QEMU 7.2 gives some instructions the
+ * often what ran next was 2 bytes and 4 bytes after it. (QEMU 7.2 gives some instructions the
  * wrong size: telling neighbours from jumps is left to the reader.) An instruction whose condition
  * fails counts as one that ran.
  */

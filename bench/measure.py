@@ -23,7 +23,7 @@ from nnsp.places import ROOT
 from nnsp.signal import audio
 
 FIRMWARE, CANDIDATES = ROOT / "firmware" / "models", ROOT / "build" / "bench" / "candidates"
-"""Folders of generated tables: those that come along, and those of ./nnsp bench --nn_arch."""
+"""Folders of generated tables: the shipped ones, and those of ./nnsp bench --nn_arch."""
 
 TIMED = "qemu_m4"
 """The target whose cycles `cycles_m4` estimates."""
@@ -97,7 +97,7 @@ def measure(
     portable : bool
         With the portable C kernels instead of the target's own.
     say : callable
-        Takes what is going on.
+        Called with each line of progress.
     folders : sequence of Path
         Where the models' tables are, `FIRMWARE` first.
 

@@ -50,12 +50,12 @@ def check_agreement(measured: list[Measured]) -> None:
     truth = next(each for each in measured if each.portable)
     for each in measured:
         if each.cases.keys() != truth.cases.keys():
-            raise UserError(f"{each.name} and {truth.name} have not run the same cases; build both anew")
+            raise UserError(f"{each.name} and {truth.name} have not run the same cases; build both again")
         wrong = [name for name, case in each.cases.items() if case.checksums != truth.cases[name].checksums]
         if wrong:
             raise UserError(
                 f"{each.name}: {', '.join(wrong)}: the output is not that of the portable C ({truth.name}); "
-                "a kernel computes something else, tests/python/test_kernels.py tells where"
+                "a kernel computes something else; tests/library/test_kernels.py shows where"
             )
 
 
@@ -175,7 +175,7 @@ def read(path: Path) -> Figures:
             f"{path}: cannot be read: {error.strerror}; ./nnsp bench --json={path} writes one"
         ) from error
     except (ValueError, AttributeError, KeyError) as error:
-        raise UserError(f"{path}: not what ./nnsp bench --json writes; write it anew") from error
+        raise UserError(f"{path}: not what ./nnsp bench --json writes; write it again") from error
 
 
 def compared(old: Figures, new: Figures) -> str:

@@ -30,7 +30,7 @@ def write_value(target, source, env):
 def add(env, folder, objects, built, compile_c):
     """Alias bench. objects: library, board and the models in `built`; compile_c makes an object of another model's.
 
-    With bench_models=<folder> its tables come behind the firmware's, and the image is bench_more.elf.
+    With bench_models=<folder> its tables come after the firmware's, and the image is bench_more.elf.
     """
     more = env["bench_models"]
     name = "bench_more" if more else "bench"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 PROGRAM = "JLinkExe"
 SECONDS = 180
-# The boot loader waits for as long as a debugger is attached at a reset: qc lets go and leaves the program running.
+# The boot loader waits for as long as a debugger is attached at a reset: qc disconnects and leaves the program running.
 SCRIPT = """ExitOnError 1
 r
 h
@@ -24,7 +24,7 @@ CAUSES = {
         "no J-Link answers; plug the board in at its J-Link USB port, and mind the permissions of USB devices"
     ),
     r"Cannot connect to target|Could not connect to|Failed to attach|Target voltage too low|VTref=0\.": (
-        "J-Link is there but the chip does not answer; check the board's power switch and jumpers, then power it anew"
+        "J-Link is there but the chip does not answer; check the board's power switch and jumpers, then switch it off and on"
     ),
     r"(is unknown to this|Unknown device|not supported by this)": (
         "this J-Link software does not know the device {device}; install a newer one (7.70d or later)"

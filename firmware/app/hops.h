@@ -1,23 +1,24 @@
 /*
- * A hop of a stream, wherever it comes from: through the networks, counted, and what they decide is
- * sent.
+ * Process a hop of a stream, from host or microphone: run the networks, count the work, send what
+ * the classifiers decide.
  */
 #ifndef HOPS_H
 #define HOPS_H
 
 #include "session.h"
 
-/* Forget what was: counters, positions, the networks' past. */
+/* Begin a stream: reset counters, positions and the state of all networks. */
 void hops_begin(session *s);
 
 /*
- * Hop number next_hop, which goes up. Sends SCORES and EVENTs of it; gives the work. out may be in.
+ * Run the networks on hop next_hop, send its SCORES and EVENTs, and increment next_hop. out may be
+ * in. Returns the work counted.
  */
 uint32_t hops_process(session *s, const int16_t *in, int16_t *out);
 
 uint8_t *hops_put_samples(uint8_t *at, const int16_t *samples);
 
-/* Light for a hop that was late or lost, and out again some time later. */
+/* Switch the light on for a late or lost hop, and off again some time later. */
 void hops_indicate_late(session *s, bool late);
 
 #endif

@@ -15,8 +15,8 @@
 #define LINK_OVERHEAD_BYTES (LINK_HEADER_BYTES + LINK_CRC_BYTES)
 
 /*
- * The most that a frame with this payload takes on the wire: COBS codes and a zero at each end
- * come on top.
+ * Largest size of a frame with this payload on the wire: with the COBS codes and a zero at each
+ * end.
  */
 #define LINK_WIRE_BYTES(payload) \
     ((payload) + LINK_OVERHEAD_BYTES + ((payload) + LINK_OVERHEAD_BYTES) / 254u + 1u + 2u)
@@ -47,7 +47,7 @@ typedef enum link_error {
     LINK_ERROR_SEQUENCE = 7,    /* an AUDIO further ahead than the credits allow */
     LINK_ERROR_MODEL = 8,       /* the library refuses the model */
     LINK_ERROR_FAULT = 9,       /* the processor stopped at a fault */
-    LINK_ERROR_MICROPHONE = 10, /* there is none that fits, or it does not start */
+    LINK_ERROR_MICROPHONE = 10, /* no microphone that fits, or it does not start */
     LINK_ERROR_LINE = 11,       /* the line is too slow for what was asked */
     LINK_ERROR_RANGE = 12       /* a setting outside of its range */
 } link_error;

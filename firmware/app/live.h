@@ -1,12 +1,12 @@
-/* Streams whose audio comes from the board's microphone: LIVE out, as fast as it is heard. */
+/* Live streams: audio from the board's microphone, a LIVE to the host for each hop. */
 #ifndef LIVE_H
 #define LIVE_H
 
 #include "session.h"
 
 /*
- * Whether microphone and line can do what the present START asks for; then the microphone runs,
- * else an ERROR has been sent.
+ * Start the microphone for the present START. Returns false, with an ERROR sent, if there is no
+ * microphone that fits or the line is too slow.
  */
 bool live_start(session *s);
 

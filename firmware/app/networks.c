@@ -127,8 +127,8 @@ static void listen(networks *n, networks_classifier *c)
 }
 
 /*
- * As speech begins, a detector is reset, for what it held back is over, and so is a clip, to have
- * the word from its beginning.
+ * When speech begins: reset the detector, so that its hold from before the pause suppresses no
+ * event, and begin a new clip, so that it holds the word from its start.
  */
 static void wake(networks_classifier *c)
 {

@@ -72,13 +72,13 @@ size_t networks_state_bytes(unsigned i);
 uint16_t networks_delay(void);
 
 /*
- * One hop in, one out; out may be in. With `gating`, while the gate hears no speech, the enhancer
- * skips and the other classifiers rest: a streaming network goes on where it stopped, a clip and a
- * detector start again. Without an enhancer out is in.
+ * One hop in, one out; out may be in. With `gating`, while the gate detects no speech, the
+ * enhancer skips and the other classifiers rest. Afterwards a streaming network continues from its
+ * state; clips and detectors are reset. Without an enhancer out is in.
  */
 void networks_step(networks *n, const int16_t *in, int16_t *out, bool gating);
 
-/* Under bypass: the hop that is now as old as what the last step gave. */
+/* Return the input as late as the output of the last step: what is sent under bypass. */
 const int16_t *networks_past(const networks *n, const int16_t *in);
 
 #endif

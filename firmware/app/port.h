@@ -17,8 +17,8 @@ typedef struct port_facts {
     uint32_t count_hz;      /* counts per second of the work counter; 0 where counts are not time */
     uint32_t receive_bytes; /* bytes the board keeps while the app is at work and does not read */
     uint32_t microphone_hz; /* samples per second of the microphone; 0 where there is none */
-    uint32_t line_hz; /* bits per second to the host, ten to a byte; 0 where it holds nothing up */
-    port_unit unit;   /* what the work counter counts */
+    uint32_t line_hz;       /* bits per second to the host, ten to a byte; 0 if it is no limit */
+    port_unit unit;         /* what the work counter counts */
 } port_facts;
 
 /* Make everything below ready. Called once, before anything else. The facts stay valid. */

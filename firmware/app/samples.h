@@ -13,8 +13,7 @@
 #define SAMPLES_GAIN_MAX 32768u /* 30 dB */
 
 /*
- * The quantiser between two samples; a packed block begins with it, so that it can be read without
- * the one before.
+ * State of the quantiser. A packed block begins with it, so that each block can be decoded alone.
  */
 typedef struct samples_adpcm {
     int16_t last; /* the sample before, as the receiver has it */

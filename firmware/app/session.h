@@ -30,14 +30,13 @@
 #define RECEIVE_BYTES (AUDIO_BYTES > START_LIVE_BYTES ? AUDIO_BYTES : START_LIVE_BYTES)
 
 /*
- * RESULTs are bounded by the credits; nothing else may take their room, nor that of the answer
- * which a host waits for.
+ * The credits bound the RESULTs. Room for these, and for one answer, is reserved: nothing else may
+ * use it.
  */
 #define RESULTS_ROOM (CREDITS_MAX * LINK_WIRE_BYTES(RESULT_BYTES))
 #define REPLY_ROOM LINK_WIRE_BYTES(REPLY_BYTES)
 /*
- * What classifiers say of a hop goes in front of its RESULT, so that it is bounded by the credits
- * too.
+ * EVENTs and SCORES are sent before the RESULT of their hop, so the credits bound them, too.
  */
 #define DECISIONS_ROOM \
     (NETWORKS_CLASSIFIERS * LINK_WIRE_BYTES(EVENT_BYTES) + \

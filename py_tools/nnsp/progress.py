@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterable, Iterator, Sized
 from typing import Any, Self, TextIO
 
-SECONDS = 1.0  # between two lines at least: what is done sooner says nothing
+SECONDS = 1.0  # least time between two lines; work that ends sooner prints none
 
 
 def progress(items: Iterable[Any] | None = None, **how: Any) -> Any:

@@ -276,7 +276,7 @@ def test_figures_survive_their_file(tmp_path: Path, figures: Figures) -> None:
     [
         (["--compare=none.json"], r"none\.json: cannot be read: No such file or directory; .*"),
         (["--nn_arch", "none.txt"], r"none\.txt: .*"),
-        (["--nn_arch", "none.txt", "--update"], "--nn_arch does not go with --check or --update: .*"),
+        (["--nn_arch", "none.txt", "--update"], "--nn_arch cannot be combined with --check or --update: .*"),
     ],
 )
 def test_what_the_command_says_to_a_slip(tmp_path: Path, arguments: list[str], sentence: str) -> None:

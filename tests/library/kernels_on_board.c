@@ -1,7 +1,7 @@
 /*
  * Kernels on the cases of cases.bin, and what they give to results.bin: the same program for a
  * board, with the target's kernels, and for this computer, with the portable ones.
- * tests/python/test_kernels.py writes the cases and compares.
+ * tests/library/test_kernels.py writes the cases and compares.
  *
  * A case is ten 32-bit words (kind, six arguments, unused, bytes of input, bytes of output), then
  * its arrays, each padded to 8 bytes. Every array lies between guards, at an address that the case

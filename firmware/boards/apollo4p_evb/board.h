@@ -16,7 +16,7 @@ extern volatile bool event;
  */
 bool answers(const volatile uint32_t *from, uint32_t mask, uint32_t value);
 
-/* Time in sixths of a microsecond. It goes on in sleep, and whatever the processor's clock. */
+/* Return the time in sixths of a microsecond. It runs in sleep and at any processor clock. */
 uint32_t ticks(void);
 void wait_us(uint32_t microseconds);
 
@@ -46,13 +46,13 @@ void ram_synchronise(void);
 
 void uart_init(void);
 
-/* Wait, not for ever, until all that was written has left the chip. */
+/* Wait until all that was written has left the chip, for a limited time. */
 void uart_flush(void);
 
 void uart_interrupt(void);
 void microphone_interrupt(void);
 
-/* Power the memory that the microphone's DMA writes to; false when it does not come. */
+/* Power the memory of the microphone's DMA. Returns false if it does not report power. */
 bool microphone_init(void);
 
 /* Go to 192 MHz. NULL: done; otherwise why the processor stays at 96 MHz. */

@@ -95,7 +95,7 @@ const char *performance_raise(void)
         return "buck not active";
     }
     if (!request(MCUPERFREQ_HP)) {
-        /* What the chip does now is not known: start anew, at 96 MHz. */
+        /* The state of the clock is unknown: reset; the next start stays at 96 MHz. */
         (void)SYNC_READ;
         AIRCR = AIRCR_RESET;
         for (;;) {

@@ -85,7 +85,7 @@ static void pads_init(void)
     }
     pad(PAD_BUTTON0, PAD_BUTTON_WORD);
     GPIO_INTCLR(PAD_BUTTON0) = PAD_BIT(PAD_BUTTON0);
-    /* Its flag is polled, so the NVIC does not hear of it. */
+    /* The flag is polled; the interrupt stays off in the NVIC. */
     GPIO_INTEN(PAD_BUTTON0) |= PAD_BIT(PAD_BUTTON0);
 }
 

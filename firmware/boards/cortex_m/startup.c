@@ -57,7 +57,7 @@ __attribute__((used)) static void start(void)
 }
 
 /*
- * The stack may be what is wrong: leave it for one of its own. r0 = where the processor saved its
+ * The stack may be the fault: switch to another one. r0 = where the processor saved its
  * registers.
  */
 __attribute__((naked)) void fault(void)

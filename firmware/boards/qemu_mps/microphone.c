@@ -1,7 +1,7 @@
 /*
  * A microphone for an emulated board: 16-bit samples at 16 kHz from the file that QEMU's
- * semihosting argument microphone=PATH names, and silence after its end. It keeps the time of the
- * emulated clock, but hears at half speed: under -icount shift=6 the processor executes 15.6
+ * semihosting argument microphone=PATH names, and silence after its end. It follows the
+ * emulated clock at half speed: under -icount shift=6 the processor executes 15.6
  * million instructions a second, which is less than a frame of a larger network needs.
  */
 #include "microphone.h"

@@ -1,4 +1,4 @@
-/* MPS2 with the AN386 image (Cortex-M4F): what it has where. */
+/* MPS2 with the AN386 image (Cortex-M4F): addresses and memories. */
 #ifndef BOARD_H
 #define BOARD_H
 

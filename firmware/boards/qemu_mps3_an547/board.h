@@ -1,4 +1,4 @@
-/* MPS3 with the AN547 image (Cortex-M55): what it has where. */
+/* MPS3 with the AN547 image (Cortex-M55): addresses and memories. */
 #ifndef BOARD_H
 #define BOARD_H
 

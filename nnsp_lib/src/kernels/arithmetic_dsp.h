@@ -1,6 +1,6 @@
 /*
- * The rounding rules in single instructions of Arm's DSP extension: the compiler does not find
- * SMMULR and the like in 64-bit C, and they take half of the work out of a transform.
+ * The rounding rules in single instructions of Arm's DSP extension: compilers do
+ * not find SMMULR and the like in 64-bit C, and they halve the work of a transform.
  */
 #ifndef NNSP_ARITHMETIC_DSP_H
 #define NNSP_ARITHMETIC_DSP_H

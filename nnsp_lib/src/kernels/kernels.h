@@ -88,8 +88,8 @@ void nnsp_rfft_s32(const int16_t *x, const int16_t *window, unsigned size, unsig
                    int32_t *z, unsigned log2n, const int32_t *twiddle);
 
 /*
- * Mask z[n + 1][2] by mask[n + 1], as nnsp_mask_s32, and transform it back. Of each pair of the 2n
- * values of the result the second stands first.
+ * Mask z[n + 1][2] by mask[n + 1], as nnsp_mask_s32, and transform it back. The two
+ * values of each pair of the result are exchanged.
  */
 void nnsp_irfft_s32(int32_t *z, const int16_t *mask, unsigned floor, unsigned shift, unsigned log2n,
                     const int32_t *twiddle);

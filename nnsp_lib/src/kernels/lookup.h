@@ -17,7 +17,7 @@ extern const uint32_t nnsp_tanh_table[513];
 /* Q16, log2(1 + k / 64) */
 extern const int32_t nnsp_log2_table[65];
 
-/* Q16, 1 - 2^(-k / 64): what 16 bits hold from one end to the other */
+/* Q16, 1 - 2^(-k / 64), so that every entry fits 16 bits */
 extern const uint16_t nnsp_exp2_table[65];
 
 #endif

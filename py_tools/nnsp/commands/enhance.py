@@ -76,7 +76,7 @@ def parse() -> argparse.Namespace:
 
 
 def plan(args: argparse.Namespace) -> list[Job]:
-    """Recordings and results, after the microphone was recorded where that is asked for."""
+    """List recordings and their results; record the microphone first if that is asked for."""
     if sum(map(bool, (args.wavs, args.test_wavefile, args.recording))) != 1:
         raise UserError("name recordings, or give either --test_wavefile=WAV or --recording=1")
     if args.recording:

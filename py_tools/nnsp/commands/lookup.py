@@ -1,4 +1,4 @@
-"""Write nnsp_lib/src/kernels/lookup.c, the tables behind tanh, sigmoid, log2 and softmax."""
+"""Write nnsp_lib/src/kernels/lookup.c, the tables for tanh, sigmoid, log2 and softmax."""
 
 import argparse
 

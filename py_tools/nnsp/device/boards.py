@@ -76,7 +76,7 @@ class SerialPort:
             raise PortLost(str(error)) from error
 
     def close(self) -> None:
-        """Let go of the port."""
+        """Close the port."""
         self._serial.close()
 
 

@@ -210,7 +210,7 @@ class Session:
             raise ValueError(f"{settings}: gains go from 0 to {GAIN_MAX}")
 
     def _prepare(self) -> None:
-        """Have the board forget whatever an earlier host left, and set it."""
+        """Reset the board, so that nothing of an earlier host is left, and send the settings."""
         with self._lock:
             settings = self._wanted
         self.link.reset()

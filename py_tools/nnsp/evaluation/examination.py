@@ -45,7 +45,7 @@ class Attenuated:
 
 @dataclass(frozen=True)
 class Begun:
-    """SI-SDR gain of each second of a clip, by what the enhancer heard before: float [histories, SCORED].
+    """SI-SDR gain in each second of a clip, for each kind of sound before it: float [histories, SCORED].
 
     NaN where there is no speech.
     """

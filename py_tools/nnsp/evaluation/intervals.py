@@ -30,7 +30,7 @@ def estimate(values: Sequence[float] | Floats, units: Sequence[str]) -> Estimate
     ----------
     values : sequence of float
     units : sequence of str
-        Values of one unit are drawn together: they are of the same speech. The same units give the same draws.
+        Values of one unit come from the same speech and are drawn together. The same units are drawn alike.
     """
     x = np.asarray(values, np.float64)
     defined = ~np.isnan(x)

@@ -110,7 +110,7 @@ class TableDetector:
         self._rate = int(self._classifier.classifier.model.frontend.rate)
 
     def events(self, blocks: Iterable[NDArray[np.int16]]) -> Iterator[Event]:
-        """Hear blocks of int16 samples [n] of one recording, from silence; its last samples fill up a hop."""
+        """Yield the events of one recording, given as blocks of int16 samples [n]; its last hop is padded."""
         hop, labels = self._classifier.hop, self._classifier.labels
         self._classifier.reset()
         self._detector.reset()

@@ -84,7 +84,7 @@ class Recogniser:
             )
 
     def scores(self, recordings: Sequence[Floats]) -> NDArray[np.float64]:
-        """Scores [recordings, labels] of samples in [-1, 1): for each the mean of its windows'."""
+        """Return scores [recordings, labels] of samples in [-1, 1), each the mean over its windows."""
         windows = [clips.windows(x, self.length) for x in recordings]
         parts = np.cumsum([len(part) for part in windows])[:-1]
         each = self.window_scores([window for part in windows for window in part])
@@ -114,7 +114,7 @@ class Recogniser:
         return np.asarray(frontend.features(level, trained.mean, trained.std), np.float32)
 
     def _float_scores(self, features: Floats) -> Floats:
-        """Of [clips, frames, features]."""
+        """Return the float scores [clips, labels] of features [clips, frames, features]."""
         from keras import ops
 
         parts = []
@@ -127,5 +127,5 @@ class Recogniser:
 
 
 def clip_samples(frames: int, hop: int, centred: bool) -> int:
-    """Samples of a clip of so many frames; centred ones, of the host's features, lie on both its ends."""
+    """Count the samples of a clip of so many frames; `centred`: a frame lies on each end, as in the host's features."""
     return (frames - 1) * hop if centred else frames * hop

@@ -56,7 +56,7 @@ class Trained:
         }
 
     def features(self, samples: NDArray[Any]) -> Floats:
-        """Normalised features, float32 [frames, features], of samples [n] in int16 units."""
+        """Return the normalised features, float32 [frames, features], of samples [n] in int16 units."""
         heard = frontend.with_history(self.frontend, samples.astype(np.float32))
         return self._features(*frontend.analyse(self.frontend, heard))
 
@@ -65,7 +65,7 @@ class Trained:
         return np.asarray(frontend.features(level, self.mean, self.std), dtype=np.float32)
 
     def outputs(self, features: Floats, quantized: bool = False) -> Floats:
-        """Of the last layer, float32 [frames, units]; quantised, on the integer network's grid."""
+        """Return the last layer's outputs, float32 [frames, units]; quantised: with fake-quantised numbers."""
         block = -(-INFERENCE_FRAMES // self.model.stride) * self.model.stride
         step = self._step[quantized]
         state, parts = self.model.zero_state(1), []

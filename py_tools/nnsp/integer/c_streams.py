@@ -114,17 +114,17 @@ class CEnhancer(_Stream):
         return self.skip()
 
     def analyse(self, samples: Array) -> None:
-        """One hop of int16 samples, for the classifiers that listen here; `finish` or `skip` gives it back."""
+        """Analyse one hop of int16 samples; classifiers may use its spectrum until `finish` or `skip` returns it."""
         self.library.lib.nnsp_enhancer_analyse(self.enhancer, self._words(samples))
 
     def finish(self) -> Array:
-        """One hop out, enhanced."""
+        """Return the hop, enhanced."""
         out = np.empty(self.hop, dtype=np.int16)
         self.library.check(self.library.lib.nnsp_enhancer_finish(self.enhancer, self._words(out)))
         return out
 
     def skip(self) -> Array:
-        """One hop out, turned down."""
+        """Return the hop, turned down without the network."""
         out = np.empty(self.hop, dtype=np.int16)
         self.library.lib.nnsp_enhancer_skip(self.enhancer, self._words(out))
         return out

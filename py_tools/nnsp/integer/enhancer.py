@@ -38,7 +38,7 @@ class IntegerEnhancer:
         ----------
         samples : int16 [n], n a multiple of the hop
         active : bool [n / hop], optional
-            Hops that the network hears (all); the others are turned down by mask_floor, as nnsp_enhancer_skip does.
+            Hops that the network processes (default all). The others get the gain mask_floor, as in nnsp_enhancer_skip.
 
         Returns
         -------

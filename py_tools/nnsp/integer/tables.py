@@ -269,7 +269,7 @@ def _array(ctype: str, name: str, values: Array, columns: int = 116) -> str:
 
 
 def lookup_source() -> str:
-    """Return the text of nnsp_lib/src/kernels/lookup.c: the tables behind tanh, sigmoid, log2 and softmax."""
+    """Return the text of nnsp_lib/src/kernels/lookup.c: the tables for tanh, sigmoid, log2 and softmax."""
     values = tanh_table().astype(np.int64)
     arrays = [
         _array("uint32_t", "nnsp_tanh_table", values[:-1] | np.diff(values) << 16, columns=100),

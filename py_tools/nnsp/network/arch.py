@@ -153,7 +153,7 @@ class _Parser:
                 others = ", ".join(name for name, kind in KINDS.items() if not kind.remembers)
                 self.fail(
                     line,
-                    f"{layer.kind} behind 'returns last'; expected {others}, one frame is left of a clip",
+                    f"{layer.kind} after 'returns last'; expected {others}, because only one frame of a clip is left",
                 )
             stride *= layer.strides
             if layer.returns_last and not clip:

@@ -257,8 +257,8 @@ def _end(spec: Any, end: int) -> Any:
 def _alone_with(storage: str) -> Iterator[None]:
     """Hold other workers off a database in a file.
 
-    Optuna looks which tables there are, makes the others, and fails where another worker has made them meanwhile; two
-    that begin together can meet so at one table after the other, however often each begins again.
+    Optuna lists the tables, creates the missing ones, and fails if another worker has created them meanwhile. Two
+    workers that start together can collide at one table after another, however often each retries.
     """
     if not storage.startswith(SQLITE):
         yield

@@ -86,7 +86,7 @@ class Reader:
         return ", ".join(said)
 
     def __iter__(self) -> Iterator[NDArray[np.float32]]:
-        """Samples in [-1, 1), float32[samples] a block, the same as in one piece."""
+        """Yield float32[samples] in [-1, 1), block by block; the blocks together equal the file read at once."""
         resampler = None
         if self.file_rate != self.rate:
             import soxr
@@ -148,7 +148,7 @@ def from_int16(samples: NDArray[np.int16]) -> NDArray[np.float32]:
 
 
 def files(folder: Path) -> list[Path]:
-    """Sound files in a folder and below it, by name; hidden ones are not for us.
+    """Find the sound files in a folder and below it, by name, without hidden ones.
 
     Raises
     ------

@@ -1,7 +1,7 @@
 """DNSMOS P.835: predicted opinion scores of speech, noise and overall, by a network that the user supplies.
 
-C. Reddy et al., DNSMOS P.835, ICASSP 2022. The network takes 9.01 s at 16 kHz; of longer sounds every second
-begins another piece, shorter ones are repeated. A polynomial brings what it says to the listeners' scale.
+C. Reddy et al., DNSMOS P.835, ICASSP 2022. The network takes 9.01 s at 16 kHz; longer sounds are cut into
+pieces that begin every second, shorter ones are repeated. A polynomial maps its output to the listeners' scale.
 """
 
 from functools import cache

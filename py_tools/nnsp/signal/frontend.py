@@ -22,7 +22,7 @@ Floats = NDArray[np.float64]
 class FrontEnd:
     """Sizes of the front end; ``window_size``, ``hop`` and ``fft_size`` in samples, ``rate`` in Hz.
 
-    ``mask_floor``, 0 to 0.5, is the least gain: what is left of the noise covers what a mask does to the speech. Below
+    ``mask_floor``, 0 to 0.5, is the least gain: the noise that remains masks distortions of the speech. Below
     ``low_cut``, in Hz, there is no speech, and the gain is 0. ``coefficients`` are those of feat_type mfcc.
     """
 

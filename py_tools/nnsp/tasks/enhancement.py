@@ -19,7 +19,7 @@ from nnsp.training import losses
 from nnsp.training.folder import Normalisation
 from nnsp.training.task import FULL_SCALE, Floats, Loss, Task
 
-QUIET = 0.1  # speech below this share of the noisy power counts as if it had it
+QUIET = 0.1  # least speech power that the loss divides by, as a share of the noisy power
 TRIVIAL_DB = 30.0  # mixtures cleaner than this say nothing about enhancement
 
 

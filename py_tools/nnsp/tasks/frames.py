@@ -1,4 +1,4 @@
-"""Base of the tasks that give a class for every frame of a stream."""
+"""Base of the tasks that classify every frame of a stream."""
 
 from abc import abstractmethod
 from collections.abc import Iterator

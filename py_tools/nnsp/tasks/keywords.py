@@ -19,8 +19,7 @@ DETECTOR = Detector("event", smoothing=3, hold=25, threshold=0.7)
 def classes(fe: FrontEnd, words: NDArray[Any], frames: int) -> NDArray[np.int64]:
     """Return the class of every frame, [rows, frames], of words [rows, n, (label, start, end)] in samples.
 
-    A word has been heard when it ends: its label is wanted for `FIRES_SECONDS` after that. -1 where either answer is
-    right.
+    The label of a word is wanted for `FIRES_SECONDS` after its end. Frames in which either answer is right have -1.
     """
     target = np.zeros((len(words), frames), np.int64)
     second = fe.rate / fe.hop

@@ -107,7 +107,7 @@ def parse(text: str, known: Known, what: str, source: str) -> Choice:
 
 
 def choose(name: str, inner: str | None, known: Known, what: str, place: str) -> Choice:
-    """Make a choice of its name and what stands in brackets behind it.
+    """Make a choice from its name and the text in its brackets.
 
     Raises
     ------

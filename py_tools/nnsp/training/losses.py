@@ -122,7 +122,7 @@ class Frames:
     """Some frames of a batch of sequences, in tensors.
 
     Each loss of a sum computes `spectrum` and `power` for itself: shared, they would add up the gradients in another
-    order, and a training from before could not go on to the same last bit.
+    order, and a training that continues would not end at the same last bit.
 
     Parameters
     ----------
@@ -291,7 +291,7 @@ def rnnoise(frames: Frames) -> Any:
 
 
 def stoi(frames: Frames) -> Any:
-    """What envelopes lack of following those of the clean speech: a smooth form of STOI (Taal et al., 2011).
+    """Loss of correlation between the envelopes of estimate and clean speech: a smooth STOI (Taal et al., 2011).
 
     ``mean 1 - r``, r the correlation of |Y| with |S| in each of 15 thirds of an octave from 150 Hz, over 384 ms that
     overlap by half, where there is speech. STOI's own clipping and its removal of silent frames are left out.
@@ -353,7 +353,7 @@ def _overlap_added(fe: FrontEnd, re: Any, im: Any) -> Any:
 
 
 def _rooted(distance: Any) -> Any:
-    """Root of each sequence's distance, else a few sequences in loud noise teach the network to harm the others."""
+    """Take the root of each sequence's distance, so that a few sequences in loud noise do not dominate."""
     return ops.sqrt(distance + GOOD) - GOOD**0.5
 
 

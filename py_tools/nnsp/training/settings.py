@@ -52,11 +52,11 @@ class Setting:
     choices : tuple of str
         Where it is one of some words.
     parse : callable, optional
-        Of a text that has a form: from the text and the place it stands in to what it means.
+        Reads a text that has a form, from the text and its place (for errors).
     form : str
-        What stands for the text in a list of flags.
+        Placeholder of the value in the help of the flag.
     kept : bool
-        Whether training that goes on takes it from the epoch loaded where nothing is said.
+        Whether training that continues takes it from the epoch loaded unless it is given.
     """
 
     name: str

@@ -42,7 +42,7 @@ class Workers:
 
     @classmethod
     def join(cls, count: int = 1, index: int = 0, coordinator: str = "") -> "Workers":
-        """Meet the others at ``coordinator``, HOST:PORT of worker 0; networks made after that use the devices of all.
+        """Connect to ``coordinator``, HOST:PORT of worker 0. Networks made afterwards use the devices of all workers.
 
         Raises
         ------
@@ -158,7 +158,7 @@ def _leave(status: int) -> None:
 
 
 class Watch:
-    """A second process that says in a sentence what happened when this one dies without a word.
+    """A second process that reports in one sentence why this one died, when it cannot do so itself.
 
     JAX aborts the process from a thread of its own when a worker does not come or is lost. What its C++ code writes
     goes to a file; Python's standard error stays where it is. Make it before there are threads.

@@ -167,8 +167,11 @@ CONV1D = "layer_type conv1d\nnum_filters 3\nkernel_size 2\nactivation tanh\n"
         ),
         (CLIP + "returns last\n", "net.txt:14: returns is out of place in layer_type fc"),
         (CLIP + "clip_frames 5\n", "net.txt:14: clip_frames is out of place in layer_type fc"),
-        (CLIP + "layer_type lstm\nlayer_neurons 3\nreturns last\n", "net.txt:14: lstm behind 'returns last'"),
-        (CLIP + CONV1D, "net.txt:14: conv1d behind 'returns last'; expected fc, one frame is left of a clip"),
+        (CLIP + "layer_type lstm\nlayer_neurons 3\nreturns last\n", "net.txt:14: lstm after 'returns last'"),
+        (
+            CLIP + CONV1D,
+            "net.txt:14: conv1d after 'returns last'; expected fc, because only one frame of a clip is left",
+        ),
         (CLIP + FC, "net.txt:13: softmax in the middle; expected in the last layer"),
         (HEAD + CONV1D.replace("tanh", "softmax"), "net.txt:6: softmax in a conv1d; expected in an fc only"),
     ],

@@ -17,7 +17,7 @@ from nnsp.errors import UserError
 if TYPE_CHECKING:
     from nnsp.data.corpus import Clip
 
-ON_INTERRUPT = "stopped; the same command goes on with a download, and makes unfinished lists anew"
+ON_INTERRUPT = "stopped; the same command continues a download, and makes unfinished lists again"
 MEASURED_SECONDS = 640
 MEASURED_ROWS, ROW_SECONDS = 16, 10  # of a batch
 

@@ -25,7 +25,7 @@ def image_of(board: str, image: Path | None, model: str) -> Path | None:
 
 
 def check_source(board: str, seconds: float | None, microphone: Path | None) -> None:
-    """Refuse a length of nothing, and a recording for a microphone that hears by itself."""
+    """Refuse a length of 0, and a recording for a board that has a microphone of its own."""
     if seconds is not None and not seconds > 0:
         raise UserError(f"`seconds={seconds:g}`: nothing to record; expected more than 0")
     if microphone is not None and board not in MACHINES:
