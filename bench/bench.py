@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Count what the kernels and whole frames take on the emulated boards, and hold it to the budget."""
 
 import argparse

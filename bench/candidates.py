@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Tables of networks that nobody has trained yet, so that the bench can say what they would take."""
 
 import shutil

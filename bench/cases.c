@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * What ./nnsp bench measures, one region after another: kernels on made-up data; the front end and
  * whole frames of the models on samples.bin. results.bin has the name of each region and a checksum

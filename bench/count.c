@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * A plugin of QEMU that counts the instructions of an emulated Cortex-M program between two of its
  * addresses:

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Cycles of a Cortex-M4, estimated from how often each instruction ran.
 
 The rules are those of Arm's Technical Reference Manual (DDI 0439, instruction timings):

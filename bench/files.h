@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Whole files, on an emulated board (by semihosting) as on a computer; any trouble ends the program
  * with status 3.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Build the bench's images, run them on emulated boards, and give what was counted."""
 
 import os

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * A layer's stream of weights from plain matrices, by the macros of a generated table: in the
  * layout of this target.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The same as `nnsp c_code_table_converter`."""
 
 from nnsp.commands import main

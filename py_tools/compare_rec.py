@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The same as `nnsp compare_rec`."""
 
 from nnsp.commands import main

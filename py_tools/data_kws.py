@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The same as `nnsp data_kws`."""
 
 from nnsp.commands import main

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The same as `nnsp evaluate_vad`."""
 
 from nnsp.commands import main

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The same as `nnsp make_lookup`."""
 
 from nnsp.commands import main

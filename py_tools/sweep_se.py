@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The same as `nnsp sweep_se`."""
 
 from nnsp.commands import main

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The same as `nnsp train_rec`."""
 
 from nnsp.commands import main

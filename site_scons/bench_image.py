@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The image that ./nnsp bench measures: `scons target=<board> bench` makes build/<target>/bench.elf."""
 
 import glob

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Firmware for a Cortex-M board: library, model, app and board into one image."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Write an image with SEGGER's J-Link Commander: python flash_jlink.py IMAGE.bin DEVICE ADDRESS"""
 
 import re

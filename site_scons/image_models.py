@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Which networks are in an image: `scons target=<board> model=se,vad,kws` makes image_models.h of them."""
 
 import glob

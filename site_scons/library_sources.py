@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The sources of the C library: every file is compiled, and src/kernels/select.h says which have something to give."""
 
 from pathlib import Path

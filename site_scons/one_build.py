@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """One build of a target at a time: two would spoil each other's database and objects."""
 
 import fcntl

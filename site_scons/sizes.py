@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Print what an image takes: python sizes.py IMAGE.elf FOLDER_OF_CALL_GRAPHS"""
 
 import sys

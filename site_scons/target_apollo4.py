@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Ambiq's Apollo4 Plus evaluation board, apollo4p_evb."""
 
 import sys

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The library for this computer: what Python loads, and what sanitizers look at."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The emulated Cortex-M4F: QEMU's mps2-an386."""
 
 import cortex_m

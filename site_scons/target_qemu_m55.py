@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The emulated Cortex-M55 with Helium: QEMU's mps3-an547."""
 
 import cortex_m

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The pages end at 100 columns, and the links, files and commands that they name exist."""
 
 import re

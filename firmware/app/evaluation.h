@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Streams whose audio comes from the host: AUDIO in, RESULT out, every hop in its place. */
 #ifndef EVALUATION_H
 #define EVALUATION_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Process a hop of a stream, from host or microphone: run the networks, count the work, send what
  * the classifiers decide.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 #include "link.h"
 
 /* CRC of every low nibble: sixteen words instead of 1 kB, two steps a byte. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Frames between host and board; docs/link.md is the specification, py_tools/nnsp/device/wire.py
  * the twin.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Live streams: audio from the board's microphone, a LIVE to the host for each hop. */
 #ifndef LIVE_H
 #define LIVE_H

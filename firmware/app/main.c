@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Networks over the link: the host sends hops of audio and the board sends back what it makes of
  * them, or the board takes them from its microphone. What is in the image, and how large, is in

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The networks of an image side by side, in the order of image_models.h: one analysis a hop, every
  * classifier on its spectrum, then the enhancer. Knows nothing of board or link.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Frames on their way out, in memory until the line takes them. */
 #ifndef OUTBOX_H
 #define OUTBOX_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * All that the app asks of a board, and all that a board asks of the app. A new board is this
  * file's functions, a startup and a linker script; it needs to know nothing of audio.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 #include "replies.h"
 
 void reply(session *s, link_type type, uint32_t sequence, const uint8_t *payload, size_t bytes)

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Answers to the host. */
 #ifndef REPLIES_H
 #define REPLIES_H

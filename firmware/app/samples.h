@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * What the app does to a hop of samples around the network; py_tools/nnsp/device/samples.py is the
  * twin.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * What the app remembers of a conversation with its host, and how large its frames are;
  * docs/link.md has what is in them.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Sentences put together without a C library; what does not fit is cut off. */
 #ifndef TEXT_H
 #define TEXT_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * nnsp: streaming speech networks with int8 weights and int16 activations. Includes everything
  * public.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Classification of sound: front end, network, a score for each label. */
 #ifndef NNSP_CLASSIFIER_H
 #define NNSP_CLASSIFIER_H

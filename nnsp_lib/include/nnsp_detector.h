@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* From a classifier's scores to decisions: smoothing, threshold, hold. */
 #ifndef NNSP_DETECTOR_H
 #define NNSP_DETECTOR_H

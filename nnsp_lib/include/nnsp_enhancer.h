@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Speech enhancement: front end, network, mask, back to samples. */
 #ifndef NNSP_ENHANCER_H
 #define NNSP_ENHANCER_H

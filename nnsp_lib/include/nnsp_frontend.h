@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Fixed-point analysis, features and synthesis around a network. */
 #ifndef NNSP_FRONTEND_H
 #define NNSP_FRONTEND_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* How weights lie in memory. Macros alone, so that assembly may include this, too. */
 #ifndef NNSP_LAYOUT_H
 #define NNSP_LAYOUT_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* A streaming network: one frame of integers in, one frame out. */
 #ifndef NNSP_NET_H
 #define NNSP_NET_H

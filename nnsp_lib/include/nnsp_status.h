@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* What every fallible function of the library returns. */
 #ifndef NNSP_STATUS_H
 #define NNSP_STATUS_H

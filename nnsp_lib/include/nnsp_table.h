@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The tables of a model: what a generated def_nn<id>_<name>.c fills in and the library reads.
  * docs/numerics.md has the rules for every format here.

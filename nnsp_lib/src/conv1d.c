@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * A causal convolution over time: a matrix over the last kernel_size frames, every so many frames.
  * State: frames until the next output [8 bytes], then the frames, oldest first.

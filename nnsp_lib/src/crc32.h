@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* CRC-32 as in zlib and Ethernet (reflected, polynomial 0xEDB88320). */
 #ifndef NNSP_CRC32_H
 #define NNSP_CRC32_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* A fully connected layer. No state. */
 #include "kernels/kernels.h"
 #include "layer.h"

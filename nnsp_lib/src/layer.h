@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * One layer: its entry in the tables, its state, its weights, one step in time. A kind of layer is
  * a file that defines the functions of NNSP_LAYER_FUNCTIONS, and a row of NNSP_LAYERS; all others

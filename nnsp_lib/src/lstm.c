@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * An LSTM. State: c Q23 [padded units] int32, then h Q15 [padded units]. Scratch: the four gates.
  */

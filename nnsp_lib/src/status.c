@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 #include "nnsp_status.h"
 
 const char *nnsp_status_text(nnsp_status status)

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """python -m nnsp."""
 
 from nnsp.commands import cli

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The rounding rules and number formats; the twin of nnsp_lib/src/kernels/arithmetic.h (docs/numerics.md)."""
 
 from typing import Any

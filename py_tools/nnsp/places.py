@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Where files lie: in a checkout, in an installed wheel, and in the user's own folders."""
 
 import os

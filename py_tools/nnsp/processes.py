@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Worker processes that end quietly on Ctrl-C."""
 
 import multiprocessing

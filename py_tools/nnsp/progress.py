@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Progress on stderr: a bar on a terminal, a line every ten per cent elsewhere."""
 
 import sys

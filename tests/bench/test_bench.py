@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The bench: its counts, its model of cycles, its budget."""
 
 import re

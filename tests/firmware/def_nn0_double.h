@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* A model only in name: with double_enhancer.c, what the app around an enhancer does can be tested alone. */
 #ifndef DEF_NN0_DOUBLE_H
 #define DEF_NN0_DOUBLE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* A classifier only in name; double_classifiers.c has what it makes of a hop. */
 #ifndef DEF_NN2_KWS_H
 #define DEF_NN2_KWS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Classifiers whose scores are samples of the hop that was analysed last. vad: the size of the
  * first sample. kws, every other time that it listens: what the second sample leaves to full scale,

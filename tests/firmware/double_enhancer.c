@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Stands in for the library. out = in / 2 + hops since the start, one hop late: a result that shows
  * a lost, doubled or swapped hop. FAULT_AT=n: the n-th hop executes an undefined instruction.

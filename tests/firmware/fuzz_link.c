@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Throws frames, good, mutated and broken in every way, and plain noise at the parser and at the
  * whole app with its microphone; after each one the parser must read a good frame, and the app

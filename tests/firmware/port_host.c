@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The board contract on a Linux process: the link is the socket on file descriptors 0 and 1.
  * MICROPHONE_HZ gives it a microphone that counts, and gives a hop every HOP_MS; LINE_HZ is the

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The Apollo4 image itself, as it would be flashed, on the model of its board."""
 
 import shutil

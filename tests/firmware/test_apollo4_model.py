@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The model of the Apollo4 Plus: what it objects to, and how its processor, UART, timer and microphone behave."""
 
 import struct

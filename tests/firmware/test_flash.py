@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """`scons target=apollo4 flash` against a JLinkExe that only says what J-Link would."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """What scons says to a slip, and that each variant of the host library builds."""
 
 import fcntl

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Raw int16 from standard input through a compiled model to standard output. MODEL_* name the
  * model's generated files.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Kernels on the cases of cases.bin, and what they give to results.bin: the same program for a
  * board, with the target's kernels, and for this computer, with the portable ones.

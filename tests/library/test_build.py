@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The library and generated tables under every compiler and sanitizer that we promise."""
 
 import re

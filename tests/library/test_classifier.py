@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """From audio to scores: the C classifier equals the NumPy one to the bit; both keep to the float front end."""
 
 from collections.abc import Callable

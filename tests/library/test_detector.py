@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Decisions by hand on short scores; the C detector equals the NumPy one to the bit."""
 
 from dataclasses import replace

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The usage example at the top of nnsp.h, compiled as it stands, in C and in C++."""
 
 import re

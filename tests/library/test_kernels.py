@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The kernels of every target equal the portable C to the bit, on any size, address and value that kernels.h allows."""
 
 import importlib

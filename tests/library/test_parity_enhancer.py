@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The C enhancer equals the NumPy one to the bit; both keep to the float front end."""
 
 from dataclasses import replace

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The C network equals the NumPy one to the bit, whatever the network, the input and the split of the stream."""
 
 from typing import Any

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The committed networks: their weights, their tables, and what the integers cost."""
 
 import re

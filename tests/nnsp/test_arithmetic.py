@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """tanh, sigmoid, log2 and the scales: NumPy against the exact functions, and C against NumPy."""
 
 from collections.abc import Callable

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Imports of nnsp run one way, in no circle, and the command line stays in nnsp.commands."""
 
 import ast

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Progress where stderr is no terminal."""
 
 import pytest

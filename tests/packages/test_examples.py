@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Every example is built as its reader builds it, and what it computes is compared with the library here."""
 
 import re

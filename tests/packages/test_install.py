@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The wheel: what is in it, and that it enhances without a compiler, a checkout or any extra."""
 
 import os

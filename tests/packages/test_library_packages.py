@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Packages of the C library for Arduino, PlatformIO and CMSIS, and the library in C++."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The library in other people's builds: CMake and Zephyr's module."""
 
 import importlib

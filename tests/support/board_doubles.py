@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Builds and doubles for the tests of link, firmware and boards."""
 
 import importlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Builds in tests: commands that must succeed, and CMake."""
 
 import shutil

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Small networks: random ones for parity, and ones that detect or train."""
 
 import math

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Small folders of speech-like and noise-like files, and the list made of them."""
 
 from pathlib import Path

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Stand-ins for what a tree of Zephyr's gives a module and an application: CMake functions, Kconfig, a header.
 
 They are held against Zephyr's documentation, and are the few lines that this comes to for plain sources.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Registers of the Ambiq Apollo4 Plus (AMAP42KK-KBR) and pads of its evaluation board, as far as
  * this port uses them. Section numbers are those of "Register facts" in docs/apollo4.md, which

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* What the files of this board share. */
 #ifndef BOARD_H
 #define BOARD_H

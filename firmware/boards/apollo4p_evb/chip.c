@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * What every block of the chip needs: polls with an end, time, pads, and RAM that DMA and processor
  * see alike.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Digital microphone on PDM0: DMA fills one buffer after the other, the interrupt only names the
  * next. 16 kHz exactly come from the 24 MHz tap by dividers that the registers allow but nobody is

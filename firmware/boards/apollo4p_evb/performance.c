@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * 192 MHz. The processor then needs the SIMO buck converter, and the boot loader leaves it on
  * linear regulators. The order of steps is that of two public drivers; for this very chip nobody is

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Ambiq's Apollo4 Plus evaluation board: start-up of the chip, what it is, lights, button, sleep.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The link's line: UART0, which the debugger makes a serial port of. Interrupts fill one ring and
  * empty the other.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* 84 interrupts; what has no handler here is a fault. */
 #include "apollo4p.h"
 #include "board.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Cortex-M4 and M55 start: stack and its paint, memory, faults. */
 #include "startup.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* What a board's vector table and port need of the start. */
 #ifndef STARTUP_H
 #define STARTUP_H

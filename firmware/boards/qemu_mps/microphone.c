@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * A microphone for an emulated board: 16-bit samples at 16 kHz from the file that QEMU's
  * semihosting argument microphone=PATH names, and silence after its end. It follows the

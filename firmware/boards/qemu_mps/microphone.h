@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* What the microphone of an emulated board and its port share. */
 #ifndef MICROPHONE_H
 #define MICROPHONE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Arm's MPS2 and MPS3 boards as QEMU emulates them under -icount shift=6; board.h has what they
  * differ in. The UART is CMSDK's: section 4.3 of the Cortex-M System Design Kit's reference manual

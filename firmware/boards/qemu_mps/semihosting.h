@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Calls to the emulator: Arm's "Semihosting for AArch32 and AArch64". */
 #ifndef SEMIHOSTING_H
 #define SEMIHOSTING_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Interrupts stay masked: the port polls, and an interrupt only ends its sleep. So every entry is a
  * fault.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* MPS2 with the AN386 image (Cortex-M4F): addresses and memories. */
 #ifndef BOARD_H
 #define BOARD_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* MPS3 with the AN547 image (Cortex-M55): addresses and memories. */
 #ifndef BOARD_H
 #define BOARD_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* tanh of one value, for kernels that take one at a time. */
 #ifndef NNSP_ACTIVATION_H
 #define NNSP_ACTIVATION_H

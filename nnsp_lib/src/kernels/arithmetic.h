@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The rounding rules, each in one place (docs/numerics.md; their twins are in
  * py_tools/nnsp/arithmetic.py). Right shifts of negative numbers are arithmetic, as on every

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The rounding rules in single instructions of Arm's DSP extension: compilers do
  * not find SMMULR and the like in 64-bit C, and they halve the work of a transform.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 #include "arithmetic.h"
 
 #ifdef NNSP_CHECKED

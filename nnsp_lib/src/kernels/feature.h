@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Features in plain C, whatever their kind and shift. */
 #ifndef NNSP_FEATURE_H
 #define NNSP_FEATURE_H

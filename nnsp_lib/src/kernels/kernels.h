@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The only architecture seam. portable/ is the reference implementation and defines every function
  * here. A processor's folder replaces some of its files (select.h); what they define must match the

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Base-2 logarithms. */
 #ifndef NNSP_LEVEL_H
 #define NNSP_LEVEL_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Tables for tanh, sigmoid, log2 and softmax; lookup.c is generated. */
 #ifndef NNSP_LOOKUP_H
 #define NNSP_LOOKUP_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 #include "feature.h"
 
 void nnsp_mfcc_s16(const nnsp_frontend_table *table, const int32_t *z, int16_t *features)

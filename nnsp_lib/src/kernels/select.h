@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Which kernels are built. The compiler's own macros decide, so that a build may compile every file
  * below src: a file for another processor compiles to nothing, and so does a portable file whose

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Steps of the transforms that the kernels of several targets share. */
 #ifndef NNSP_TRANSFORM_H
 #define NNSP_TRANSFORM_H

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The commands: each is a module with `main` and a row of `COMMANDS`; those of a task follow from `tasks.TASKS`."""
 
 import difflib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Train recognisers over seeds, perhaps leaving each speaker out, and compare them in one table.
 
 The same command goes on where it was stopped.

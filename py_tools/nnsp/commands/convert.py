@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Convert a trained network to C tables: def_nn<id>_<name>.c and .h."""
 
 import argparse

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Say when somebody speaks in recordings, and which keywords: nnsp detect noisy.wav."""
 
 import argparse

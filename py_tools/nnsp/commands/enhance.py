@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Take the noise out of recordings: nnsp enhance noisy.wav writes noisy_enhanced.wav beside it.
 
 Without --nn_arch and --engine the shipped network enhances, compiled to C, in a stream: recordings may be of any

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Examine a network: silence in, noise alone, clean speech, and the first second of speech from a cold start."""
 
 import argparse

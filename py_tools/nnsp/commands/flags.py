@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Flags that several commands share. What is named here and in the commands themselves is light to import."""
 
 import argparse

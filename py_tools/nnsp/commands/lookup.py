@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Write nnsp_lib/src/kernels/lookup.c, the tables for tanh, sigmoid, log2 and softmax."""
 
 import argparse

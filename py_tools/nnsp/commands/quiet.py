@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """TensorFlow's own log lines, which say nothing to our users."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Say what clips are: predict_rec.py --nn_arch=TXT clip.wav ..."""
 
 import argparse

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """How every command starts and ends."""
 
 import os

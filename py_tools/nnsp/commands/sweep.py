@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Search networks and settings: sweep_se.py --sweep=sweep.toml --nn_arch=def_wide.txt, by one or many workers."""
 
 import argparse

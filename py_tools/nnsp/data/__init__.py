@@ -1,1 +1,2 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Speech and noise: lists, downloads, the built-in generator, mixtures."""

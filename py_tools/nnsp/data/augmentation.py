@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Clips as training sees them: other voices, levels, microphones and noise, drawn anew each time."""
 
 import math

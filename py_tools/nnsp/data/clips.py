@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Recordings of classes, from a folder per class or a manifest, and their split into train, validation and test."""
 
 import csv

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Lists of clips split by speaker and noise source, with all samples decoded once into one file.
 
 A list is a CSV with a row per clip. Its samples lie beside it in a .pcm of the same name: int16, mono,

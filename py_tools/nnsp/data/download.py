@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Public speech, noise and room responses: fetched with resume, held to a checksum, unpacked."""
 
 import gzip

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Responses applied to whole tracks in overlapping blocks, whose transforms stay in the cache.
 
 A block of the output has 16384 samples, of which 14/16 are kept, or 7/16 where a room rings into them for up to half

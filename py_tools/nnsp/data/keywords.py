@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Streams with spoken keywords in them, among other speech and noise, made while training like all mixtures."""
 
 from collections import defaultdict

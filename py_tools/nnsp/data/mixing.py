@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Noisy speech and its clean target, made while training: any row of any step follows from the seed."""
 
 import math

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """What mixtures are like: shares and ranges, kept in a mixing.json beside the lists."""
 
 import json

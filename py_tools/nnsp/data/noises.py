@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Noise made on the fly: of any spectrum, rumble below the speech, and mains hum. The caller sets the levels."""
 
 import numpy as np

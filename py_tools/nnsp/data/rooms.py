@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Room impulse responses: images of the source up to 60 ms, a decaying diffuse tail after that."""
 
 from dataclasses import dataclass

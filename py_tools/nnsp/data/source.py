@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Where rows of training data come from, made ahead in threads."""
 
 from collections.abc import Iterator, Sequence

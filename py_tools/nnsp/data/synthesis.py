@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Speech made by espeak-ng and computed noise, for training without a data set."""
 
 import os

@@ -1,1 +1,2 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Boards, emulated and real, and the link to them."""

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Where a board is: an emulator that is started here, or a port with something at its end."""
 
 import contextlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Hold what a board makes of a stream against what the C library on this computer makes of the same hops."""
 
 from dataclasses import dataclass

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """What an image takes of a board's memory, read from its ELF file and the compiler's call graphs."""
 
 import re

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Consumers of a session that keep in memory what a stream was."""
 
 from array import array

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The conversation with a board, over the frames of `nnsp.device.wire` and the payloads of `nnsp.device.messages`."""
 
 import random

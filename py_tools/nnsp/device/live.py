@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """A board's own microphone, as it enhances it."""
 
 from collections import deque

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """What is in frames, type by type; ``docs/link.md`` is the specification."""
 
 import enum

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """A recording through a board, at the board's pace."""
 
 from collections.abc import Iterator

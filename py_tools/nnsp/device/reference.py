@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """What the C library on this computer makes of the hops that a board had."""
 
 from dataclasses import dataclass

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """What came of a stream, in rows of a name and a value."""
 
 from collections.abc import Iterator

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The files of a stream: sounds, events, scores, what a picture shows of them."""
 
 import csv

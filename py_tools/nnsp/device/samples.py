@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """What a board does to a hop of samples around the network; ``firmware/app/samples.c`` is the twin."""
 
 import enum

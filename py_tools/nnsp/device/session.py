@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """One stream of hops through a board, with settings sent on the way; `playback` and `live` are the two kinds."""
 
 import threading

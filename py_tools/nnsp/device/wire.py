@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Frames on the wire; ``docs/link.md`` is the specification, ``firmware/app/link.c`` the twin."""
 
 import enum

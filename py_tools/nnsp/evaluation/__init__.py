@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Scores of enhancers: pairs of clips, systems that enhance them, scores with intervals, a page to listen to."""
 
 ENGINES = ("float", "quantized", "integer", "c")

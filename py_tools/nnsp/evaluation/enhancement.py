@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Scores of several systems on the same clips, per signal-to-noise ratio."""
 
 import csv

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Behaviour that mean scores hide: silence, noise alone, clean speech, the first second of speech."""
 
 from collections.abc import Sequence

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Means with the interval that 95 % of resampled test sets fall into (percentile bootstrap)."""
 
 from collections.abc import Sequence

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Keywords in streams: misses at known ratios to noise, over false alarms in hours without any."""
 
 import csv

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Clips to score on: noisy speech with its clean reference."""
 
 import csv

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Recognisers over seeds and folds: one run each, the table of their means and deviations, and its picture."""
 
 import csv

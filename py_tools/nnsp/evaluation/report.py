@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """A page with the scores, and every clip of every system to look at and listen to."""
 
 import json

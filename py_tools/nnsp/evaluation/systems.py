@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Systems that can be scored: the noisy clip, networks on any engine, boards, folders and commands of others."""
 
 import os

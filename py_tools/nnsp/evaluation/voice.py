@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Voice activity on mixtures at known ratios of speech to noise: ROC curves and error rates."""
 
 import csv

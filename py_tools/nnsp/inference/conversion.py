@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """From a trained network to the integers that a board runs, whatever it was trained for."""
 
 from typing import TYPE_CHECKING

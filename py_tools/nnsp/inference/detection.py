@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Streams of sound through a trained detector: scores in floating point, in NumPy integers, or in C; and events."""
 
 from collections.abc import Callable, Iterable, Iterator

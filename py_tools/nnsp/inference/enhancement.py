@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Recordings through a trained enhancer: in floating point, in NumPy integers, or in C."""
 
 from collections.abc import Callable, Iterable, Iterator

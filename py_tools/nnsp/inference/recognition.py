@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Whole recordings through a trained recogniser: in floating point, in NumPy integers, or in C."""
 
 from collections.abc import Sequence

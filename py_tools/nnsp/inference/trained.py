@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """A trained network: its weights, its task and its front end, loaded from a folder."""
 
 from dataclasses import dataclass

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Streams of the C library on the host, each named as its counterpart in NumPy: networks, enhancers, classifiers."""
 
 from pathlib import Path

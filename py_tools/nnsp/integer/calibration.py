@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """What the integers cost: the float network beside the integer one, layer by layer."""
 
 from dataclasses import dataclass

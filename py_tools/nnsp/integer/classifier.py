@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Classification of sound in integers, in NumPy: what nnsp_classifier does, to the bit."""
 
 import numpy as np

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The C library on the host, through cffi."""
 
 import hashlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """From a classifier's scores to decisions, in NumPy: what nnsp_detector does, to the bit."""
 
 from dataclasses import dataclass

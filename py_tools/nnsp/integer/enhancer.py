@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Speech enhancement in integers, in NumPy: what nnsp_enhancer does, to the bit."""
 
 import numpy as np

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The fixed-point front end in NumPy: window, transform, features, mask, inverse; equal to nnsp_lib/src/frontend.c."""
 
 from dataclasses import dataclass

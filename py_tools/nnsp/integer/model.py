@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """A whole model in integers: network, front end, and what its outputs mean."""
 
 from dataclasses import dataclass

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """From float weights to the integers of a network; the same rules that quantisation-aware training fakes."""
 
 from dataclasses import dataclass

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The integer network in NumPy: the specification that every C kernel equals to the bit.
 
 A frame goes through the layers in turn. `nnsp.integer.layers` has the rule of each kind of layer, a file a kind; this

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The text that describes a network: parse, check, write, summarise."""
 
 import math

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """What training sees of the integers: weights and activations on their grid, with gradients straight through it."""
 
 from typing import Any

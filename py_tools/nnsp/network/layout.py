@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """How weights and activations lie in memory; the twin of nnsp_lib/include/nnsp_layout.h.
 
 Rows stand in groups of four and columns in blocks of eight. Behind the blocks of a group stand its biases (int32) and

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """What training asks of a network. Networks of text have it (`streaming.Network`), any Keras model gets it here."""
 
 from pathlib import Path

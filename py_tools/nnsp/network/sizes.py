@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """What a network takes in C: bytes of tables in flash, bytes of state in memory."""
 
 from nnsp.network.arch import Arch

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """A network in Keras, with its streaming state in the open: frames and state in, outputs and new state out.
 
 Everything is written in ``keras.ops`` and runs on every backend that Keras trains on.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """A search over networks and settings: a text of ranges, trials under a budget, workers that share a study."""
 
 import csv

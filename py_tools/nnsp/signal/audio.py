@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Sound in and out: any file that soundfile reads becomes float32 mono at the rate asked for."""
 
 import glob

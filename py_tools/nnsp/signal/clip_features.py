@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Features of whole clips, computed on the host with librosa: MFCC, alone or with features of timbre."""
 
 import numpy as np

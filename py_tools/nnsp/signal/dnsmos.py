@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """DNSMOS P.835: predicted opinion scores of speech, noise and overall, by a network that the user supplies.
 
 C. Reddy et al., DNSMOS P.835, ICASSP 2022. The network takes 9.01 s at 16 kHz; longer sounds are cut into

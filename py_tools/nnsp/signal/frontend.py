@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The front end in floating point: frames, spectrum, features, inverse.
 
 Waveforms are in units of one int16 step. Frame t ends at sample (t + 1) * hop; before the start there are

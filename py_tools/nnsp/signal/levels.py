@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Levels in dB re full scale, and what counts as active speech."""
 
 import numpy as np

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Scores of enhanced speech against its clean reference, both 16 kHz and aligned."""
 
 from dataclasses import astuple, dataclass, fields

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Receiver operating characteristic: how well scores separate two kinds of frames."""
 
 from dataclasses import dataclass

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """What networks are trained for. A task is one module here, `TASK` in it, and one row of `TASKS`."""
 
 from importlib import import_module

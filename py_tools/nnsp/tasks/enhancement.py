@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Speech enhancement: a gain for every frequency, from mixtures of speech and noise."""
 
 from collections.abc import Iterator

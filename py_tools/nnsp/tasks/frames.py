@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Base of the tasks that classify every frame of a stream."""
 
 from abc import abstractmethod

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Keywords: which of some words has just been said, in every frame of a stream."""
 
 from dataclasses import dataclass

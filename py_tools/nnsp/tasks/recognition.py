@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Recognition: which of some classes a whole clip is of."""
 
 from collections.abc import Iterator

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Voice activity: whether somebody speaks, in every frame, from mixtures of speech and noise."""
 
 from dataclasses import dataclass

@@ -1,1 +1,2 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The trainer: tasks ask, folders keep, losses and steps compute."""

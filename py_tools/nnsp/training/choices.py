@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """A choice as text, a name with parameters: ``adam``, ``compressed(c=0.3,a=0.5)``."""
 
 import re

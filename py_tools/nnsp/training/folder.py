@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The folder of a trained network: text, front end, weights per epoch, history, state to go on from."""
 
 import csv

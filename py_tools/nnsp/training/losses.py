@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Training losses in ``keras.ops``, and sums of them as text: ``0.7*compressed(c=0.3)+0.3*si_sdr``.
 
 A loss takes some frames of a batch of sequences (`Frames`) and returns a distance for each sequence. Spectra are

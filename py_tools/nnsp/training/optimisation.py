@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """How the weights are updated: optimiser, learning rate and clipping, as text; what they did is kept in the history."""
 
 from collections.abc import Mapping

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Permutation-invariant losses, for networks that separate sources without knowing which comes first."""
 
 from collections.abc import Callable, Sequence

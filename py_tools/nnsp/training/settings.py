@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The settings of training, declared once: names, types, defaults, ranges, and what each one means.
 
 The train commands make their flags of them, a sweep what it may search.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Compiled steps, on TensorFlow or JAX: one update of the weights, or one pass without."""
 
 from collections.abc import Callable

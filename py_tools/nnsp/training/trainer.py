@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Train a network for a task, epoch by epoch; it can stop and go on at any of them."""
 
 import math

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Several processes, on one machine or on many, that train one network together under JAX."""
 
 import atexit

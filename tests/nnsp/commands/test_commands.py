@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The table of commands, their start, and the flags that users were promised."""
 
 import os

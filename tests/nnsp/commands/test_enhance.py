@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """nnsp enhance and detect with the shipped tables, which are compiled C."""
 
 import csv

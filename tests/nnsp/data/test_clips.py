@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Lists of clips by class: what is found, read, refused, split and made into rows."""
 
 import csv

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Lists: grouping, splitting, decoding, damage; and data_se.py, which makes them."""
 
 import csv

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Downloads from a local server that cuts, lies, forgets and refuses."""
 
 import hashlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Responses in blocks: what one transform of the whole track gives, at the same place in time."""
 
 import numpy as np

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Mixtures: reproducible, at the levels they were drawn for, and with the right target."""
 
 from dataclasses import asdict, replace

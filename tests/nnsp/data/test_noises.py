@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Made noise: its spectrum, its levels, and that it is drawn anew from a seed."""
 
 import numpy as np

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The built-in generator and the demonstration clip."""
 
 import shutil

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The firmware on the emulated boards, and ports that are opened by name."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Several networks on one board: what they say, when they rest, and how the tool shows it."""
 
 import csv

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The link's C and Python are twins; the firmware's app keeps the protocol whatever the line does."""
 
 import os

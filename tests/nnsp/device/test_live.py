@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Live streams: microphone in, raw and enhanced out."""
 
 import json

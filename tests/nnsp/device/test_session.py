@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """A session: hops in order whatever is lost, settings that change in mid-stream, an end when it is asked for."""
 
 import threading

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """stream_se: a recording through a board; every way it can go wrong ends in a sentence."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Pairs, systems, scores with intervals, evaluate_se.py."""
 
 import csv

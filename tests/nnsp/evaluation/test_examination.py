@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """What examine_se measures, on enhancers whose behaviour is known, and on a network."""
 
 import csv

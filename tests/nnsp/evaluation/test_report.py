@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The page to look at and listen to, in a real browser where there is one."""
 
 import json

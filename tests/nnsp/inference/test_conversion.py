@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """c_code_table_converter.py as a user calls it."""
 
 import subprocess

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Recordings through every engine, and test_se.py, with a small untrained network."""
 
 import re

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Against TensorFlow's own int8 x int16 interpreter: the public peer, which takes an LSTM in single time steps only."""
 
 from typing import Any

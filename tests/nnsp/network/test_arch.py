@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The text of a network: what it means, what is refused and how."""
 
 from pathlib import Path

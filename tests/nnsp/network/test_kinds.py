@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """A kind of layer stands in its own files and in the tables of kinds, and nowhere else."""
 
 import ast

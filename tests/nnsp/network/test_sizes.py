@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """What a network takes in C, against the tables themselves."""
 
 import pytest

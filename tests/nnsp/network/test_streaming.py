@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The Keras network against Keras' own layers, against itself in pieces, and quantised against the integers."""
 
 from pathlib import Path

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Searches: their text, trials under a budget, several workers, and one that is killed."""
 
 import csv

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Features of the host against librosa's own, one call each, and against what sounds are known to have."""
 
 from typing import Any

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """DNSMOS P.835 around a stand-in for its network."""
 
 from collections.abc import Sequence

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The float front end against textbook forms of it."""
 
 from dataclasses import replace

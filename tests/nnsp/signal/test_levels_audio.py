@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Levels, and sound files: what is read, refused and written."""
 
 import builtins

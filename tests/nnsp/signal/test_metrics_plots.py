@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Scores against their definitions, and pictures."""
 
 from pathlib import Path

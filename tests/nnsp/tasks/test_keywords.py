@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Rows with keywords: where they are, what is told of them, and the lists and tools that make them."""
 
 import sys

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Recognisers trained on a few sounds: trained, gone on with, asked, compared, and what is refused."""
 
 import csv

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Curves of scores and matching of events on cases that are known, and both evaluations on untrained networks."""
 
 import csv

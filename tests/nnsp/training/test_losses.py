@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Each loss against its formula in complex NumPy, its gradient against small steps, and the text of sums."""
 
 from collections.abc import Callable

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Optimisers, schedules and clipping: their text, and that they do in Keras what they say."""
 
 from collections.abc import Callable

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Permutation-invariant losses against brute force in NumPy, and their gradients."""
 
 from itertools import permutations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Training, stopping, going on, and what is refused; on a small network and a few seconds of sound."""
 
 import csv

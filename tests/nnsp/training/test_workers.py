@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Processes that train together: the same as one alone, and a sentence when one is missing or lost."""
 
 import os

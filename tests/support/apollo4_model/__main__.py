@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Run an image on the model, its UART a TCP port: python tests/support/apollo4_model IMAGE.bin --port=N"""
 
 import argparse

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """What all blocks of registers have in common."""
 
 from collections.abc import Callable

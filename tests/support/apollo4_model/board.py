@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The whole board: memory, blocks, time, and the line to the host.
 
 Time is instructions / 96 MHz (192 MHz after the switch) plus sleep: an approximation, as memory has wait states, and

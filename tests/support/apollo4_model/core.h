@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The processor of the model: Cortex-M4F by Unicorn, with the exceptions, NVIC and DWT that Unicorn
  * lacks.

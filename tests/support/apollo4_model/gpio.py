@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Pads: configured under a key, driven and read in banks of 32."""
 
 from typing import TYPE_CHECKING

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """PDM0 with FIFO and DMA, its microphone a recording."""
 
 from collections import deque

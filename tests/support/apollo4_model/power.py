@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Power, clocks, cache, reset and identification: what a program sets up before it uses anything."""
 
 from collections.abc import Callable

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The processor: core.c, built where it has changed, and loaded."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The system timer."""
 
 from typing import TYPE_CHECKING

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """UART0 and its line: a PL011 with a clock choice in CR, and 32 bytes of FIFO each way."""
 
 from collections import deque

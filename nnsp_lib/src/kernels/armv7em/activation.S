@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * tanh and sigmoid, two values at a time: SSUB16 and SEL take two magnitudes at once and keep the
  * signs in the GE flags to the end. A compiler does not use them.

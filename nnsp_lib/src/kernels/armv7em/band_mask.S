@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Assembly for two segments a turn, whose ends change places in the registers, and two bins a word
  * of weights.

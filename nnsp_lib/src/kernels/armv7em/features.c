@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 #include "../feature.h"
 #include "../kernels.h"
 #include "mel_bands.h"

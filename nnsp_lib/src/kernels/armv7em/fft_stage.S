@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Stages for a distance q of a butterfly's points that is known here: two pointers, a count and
  * eleven words of data are all that a Cortex-M4 has, so every address must be an immediate offset;

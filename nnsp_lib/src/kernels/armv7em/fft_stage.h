@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* fft_stage.S: stages over n points; w: the twiddles of this stage. */
 #ifndef NNSP_FFT_STAGE_H
 #define NNSP_FFT_STAGE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Assembly for the 64-bit sum of two products in two registers, and for SSAT, USAT and SMLATB, none
  * of which a compiler finds here.

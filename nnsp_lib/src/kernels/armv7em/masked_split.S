@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Assembly, because a gain is one MLA that leaves it in the upper half, where SMULWT takes it: 2^16
  * (floor + (mask (2^15 - floor) >> 15)) and a lower half that does not matter. The negative

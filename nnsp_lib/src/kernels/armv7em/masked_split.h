@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * masked_split.S: mask with a shift of 16 and inverse split of all bins but the first and the last.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * int8 weights times int16 activations in row pairs (docs/kernels.md). Assembly, because the sums,
  * pointers and operands of four rows fill all fourteen registers, which no compiler keeps without

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Assembly, because two sums of 64 bits, a power and its shift take all registers: compilers spill.
  * A band is made from the rising side's sum by adding (2^15 - weight) power for every bin of its

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* mel_bands.S: all bands, from the first bin after the first segment on. */
 #ifndef NNSP_MEL_BANDS_H
 #define NNSP_MEL_BANDS_H

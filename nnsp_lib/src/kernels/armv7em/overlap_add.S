@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Assembly for its chains of loads: compilers put SMLAWB between them, and each load takes two
  * cycles.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Two passes over memory fewer than the functions that these are made of elsewhere: a Cortex-M4
  * pays for each word.

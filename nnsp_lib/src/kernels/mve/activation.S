@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * tanh and sigmoid with Helium: eight at a time, the table read by gather loads. Assembly, because
  * compilers do not write tail-predicated loops (DLSTP, LETP), in which no lane after the last

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Eight bins of a segment at a time: VQDMULH of weights and step is (step * rising) >> 15. */
 #include "../select.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* The sums of a band one bin at a time, the logarithms of four bands together. */
 #include "../kernels.h"
 #include "../lookup.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Complex transform with Helium, four radix-4 butterflies at a time. Assembly, because a butterfly
  * takes all eight vector registers and one more, and compilers spill many times that: they copy

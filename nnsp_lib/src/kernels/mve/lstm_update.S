@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The LSTM update with Helium. Assembly for its tail-predicated loops, as in activation.S.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * int8 weights times int16 activations with Helium, eight rows at a time. Assembly, because the
  * sums of eight rows take all eight even registers that VMLADAVA can add to, LR too, so that no

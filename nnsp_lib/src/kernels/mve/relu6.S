@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * relu6 with Helium. Assembly for its tail-predicated loops, as in activation.S.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Around the transforms, with Helium: bit reversal by VBRSR and scatter stores, bins and their
  * mirrors by VLD2 and gather loads. Assembly for its tail-predicated loops, and because compilers

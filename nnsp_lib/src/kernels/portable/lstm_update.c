@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 #include "../activation.h"
 #include "../arithmetic.h"
 #include "../kernels.h"

@@ -1,1 +1,2 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Make the lists that training reads."""

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Make the lists of keywords for train_kws.py: data_kws.py --keywords=DIR --test_speakers=NAME,NAME."""
 
 import argparse

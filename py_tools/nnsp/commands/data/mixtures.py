@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Make the lists of speech and noise that training mixes from.
 
 data_se.py --speech=DIR --noise=DIR takes folders of your own; the built-in generator makes what is left out.

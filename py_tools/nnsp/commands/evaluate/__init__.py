@@ -1,1 +1,2 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Score networks, a file a task."""

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Score networks and other systems on pairs of noisy and clean recordings, or on seeded mixtures."""
 
 import argparse

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Measure keyword spotting: misses of unseen speakers in noise, over false alarms in hours without keywords."""
 
 import argparse

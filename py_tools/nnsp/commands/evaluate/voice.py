@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Measure voice activity detection on mixtures of unseen speakers and noise."""
 
 import argparse

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """What the streaming commands have in common besides their flags."""
 
 import signal

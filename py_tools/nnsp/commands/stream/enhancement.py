@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Stream a recording through a board, emulated or real, or record what it hears, and write what comes back."""
 
 import argparse

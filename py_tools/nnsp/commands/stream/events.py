@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Stream a recording, or a board's own microphone, through its classifiers, and show what they hear."""
 
 import argparse

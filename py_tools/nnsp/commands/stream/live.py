@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """A board that enhances its own microphone: what it hears and makes of it, recorded here."""
 
 from contextlib import ExitStack

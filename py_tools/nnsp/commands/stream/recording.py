@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """A recording through a board, and what came of it."""
 
 from dataclasses import asdict, dataclass

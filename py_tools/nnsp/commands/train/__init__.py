@@ -1,1 +1,2 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Train a network, a file a task."""

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """What the tools that train have in common: flags, their ranges, and the way from them to a trained folder."""
 
 import argparse

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Train a speech enhancement network: train_se.py --nn_arch=nn_arch/def_se_bands.txt."""
 
 import argparse

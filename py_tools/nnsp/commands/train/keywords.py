@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Train keyword spotting: train_kws.py --nn_arch=nn_arch/def_kws.txt --train_words=... --test_words=... and lists."""
 
 import argparse

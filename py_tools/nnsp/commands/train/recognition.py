@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Train a network that tells clips apart: train_rec.py --nn_arch=TXT --clips=DIR|CSV."""
 
 import argparse

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Train voice activity detection: train_vad.py --nn_arch=nn_arch/def_vad.txt --train_list=... --test_list=..."""
 
 import argparse

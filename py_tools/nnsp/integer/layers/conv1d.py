@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The rule of a conv1d: windows of the last ``kernel_size`` frames through its rows, one every ``strides`` frames.
 
 Frames before the first are zeros. The first frame gives an output, then each whose number since the start is a multiple

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The rule of an fc: each frame through its rows."""
 
 from nnsp.arithmetic import Array

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """What a module of a kind of layer holds in NumPy: its rule in integers, the specification, and in floating point."""
 
 from collections.abc import Callable

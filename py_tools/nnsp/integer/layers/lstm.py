@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The rule of an lstm: the equations of Hochreiter and Schmidhuber (1997) with the forget gate of Gers et al. (2000).
 
     i, f, o = sigmoid(W x + U h + b), g = tanh(W x + U h + b)    rows of the gates in the order i, f, g, o

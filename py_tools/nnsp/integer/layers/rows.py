@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Rows of weights times inputs, and the activation of the sums: what the rules of all layers are made of."""
 
 from collections.abc import Callable

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The kinds of layers that a text may name: a kind is one module here and one line of `KINDS`."""
 
 from nnsp.network.kinds.conv1d import Conv1d

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The text of a conv1d: a causal convolution over time."""
 
 from typing import Any, ClassVar

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The text of an fc: a fully connected layer."""
 
 from typing import Any, ClassVar

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """What every kind of layer says of itself: the keys of its text, the shapes of its weights, and what it costs."""
 
 import math

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The text of an lstm: a long short-term memory with gates i, f, g, o."""
 
 from typing import Any, ClassVar

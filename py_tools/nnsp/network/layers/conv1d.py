@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """A conv1d in Keras: frames before the first are zeros, and no output looks ahead."""
 
 from typing import Any

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """An fc in Keras: y = activation(x @ kernel + bias)."""
 
 from typing import Any

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """What a module of a kind of layer holds in Keras."""
 
 from typing import Any, Protocol

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """An lstm in Keras, with the gates i, f, g, o side by side in its matrices."""
 
 from typing import Any
