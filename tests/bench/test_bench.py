@@ -21,6 +21,8 @@ from nnsp.errors import UserError
 from nnsp.places import ROOT
 from report import Figures
 
+pytestmark = pytest.mark.slow
+
 PROGRAM = """
     .syntax unified
     .cpu cortex-m4

@@ -45,6 +45,8 @@ from nnsp.network.arch import Layer
 from nnsp.places import ROOT
 from nnsp.signal.frontend import FrontEnd
 
+pytestmark = pytest.mark.slow
+
 TABLE = ROOT / "firmware" / "models" / "def_nn3_se.c"
 NOISY = ROOT / "demo" / "noisy.wav"
 MODEL = ROOT / "tests" / "support" / "apollo4_model"

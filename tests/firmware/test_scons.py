@@ -150,6 +150,7 @@ def test_missing_compilers_are_named(tmp_path: Path) -> None:
     assert done.stdout.startswith("scons: clang is not installed; ")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [["cc=clang"], ["sanitize=1"], ["cc=clang", "checked=1"]], ids="_".join)
 def test_variants_of_the_host_library_build(options: list[str]) -> None:
     done = scons("target=host", *options)
@@ -160,6 +161,7 @@ def test_variants_of_the_host_library_build(options: list[str]) -> None:
     assert library.with_suffix(".a").is_file()
 
 
+@pytest.mark.slow
 def test_the_library_keeps_no_state_and_takes_no_memory() -> None:
     """No malloc, no float, no writable data in the objects of the host library."""
     assert scons("target=host").returncode == 0
@@ -172,6 +174,7 @@ def test_the_library_keeps_no_state_and_takes_no_memory() -> None:
     assert shutil.which("nm")
 
 
+@pytest.mark.slow
 def test_the_apollo4_image_in_all_its_forms(tmp_path: Path) -> None:
     done = scons("target=apollo4")
     assert done.returncode == 0, done.stdout + done.stderr

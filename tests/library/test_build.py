@@ -18,6 +18,7 @@ from nnsp.signal.frontend import FrontEnd
 STRICT = ["-std=c99", "-Wall", "-Wextra", "-Wconversion", "-Werror"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("compiler", ["gcc", "clang"])
 @pytest.mark.parametrize("strides", [1, 2])
 def test_strict_and_sanitized(tmp_path: Path, compiler: str, strides: int) -> None:

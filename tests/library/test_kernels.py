@@ -681,6 +681,7 @@ def differing(cases: list[Case], ours: list[bytes], theirs: list[bytes]) -> list
     return lines
 
 
+@pytest.mark.slow
 def test_kernels_equal_the_portable_ones(board: Program, cases: list[Case], expected: list[bytes]) -> None:
     wrong = differing(cases, board.run(cases), expected)
     assert not wrong, f"{board.target}: {len(wrong)} of {len(cases)} cases differ:\n" + "\n".join(wrong[:40])
@@ -696,6 +697,7 @@ def altered(case: Case) -> Case:
     return replace(case, arrays=(*case.arrays[:number], array, *case.arrays[number + 1 :]))
 
 
+@pytest.mark.slow
 def test_a_planted_fault_is_seen(
     board: Program, host: Program, cases: list[Case], expected: list[bytes]
 ) -> None:
@@ -710,6 +712,7 @@ def test_a_planted_fault_is_seen(
         assert len(differing([cases[i] for i in seen], given, [expected[i] for i in seen])) == len(seen)
 
 
+@pytest.mark.slow
 def test_random_networks(board: Program, host: Program, models: list[IntegerModel]) -> None:
     """Generated tables compiled for each target, whole enhancers and classifiers, against NumPy."""
     pairs = list(network_cases(models))

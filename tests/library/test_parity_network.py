@@ -21,6 +21,7 @@ from nnsp.signal.frontend import FrontEnd
 SETTINGS = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
+@pytest.mark.slow
 @SETTINGS
 @given(
     network=integer_networks(),

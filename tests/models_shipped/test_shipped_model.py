@@ -119,6 +119,7 @@ def test_mask_keeps_35_db_against_float(trained: Trained, model: IntegerModel, n
     assert whole >= 35
 
 
+@pytest.mark.slow
 def test_ten_minutes_do_not_drift(trained: Trained, model: IntegerModel, noisy: np.ndarray) -> None:
     minute = 6000
     features = np.resize(

@@ -19,6 +19,8 @@ from nnsp.integer.c_streams import TableEnhancer
 from nnsp.places import ROOT
 from zephyr_stand_in import kconfig, package
 
+pytestmark = pytest.mark.slow
+
 EXAMPLES = ROOT / "examples"
 TABLE = ROOT / "firmware/models/def_nn3_se.c"
 STRICT = "-Wall -Wextra -Wconversion -Werror -pedantic"

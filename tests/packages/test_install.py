@@ -11,6 +11,8 @@ import pytest
 
 from nnsp.places import ROOT
 
+pytestmark = pytest.mark.slow
+
 pytest.importorskip("scikit_build_core", reason="the build back end is not installed")
 
 

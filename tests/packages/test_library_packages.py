@@ -16,6 +16,8 @@ import pytest
 from builds import run
 from nnsp.places import ROOT
 
+pytestmark = pytest.mark.slow
+
 STRICT = ["-Wall", "-Wextra", "-Werror"]
 MACHINES = {
     "m0": ["-mcpu=cortex-m0plus"],

@@ -19,6 +19,8 @@ from nnsp.integer.c_streams import TableEnhancer
 from nnsp.places import ROOT
 from zephyr_stand_in import FUNCTIONS, kconfig, module
 
+pytestmark = pytest.mark.slow
+
 LIBRARY = ROOT / "nnsp_lib"
 TABLE = ROOT / "firmware/models/def_nn3_se.c"
 PROGRAM = f"""

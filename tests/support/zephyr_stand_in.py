@@ -73,7 +73,7 @@ def module() -> dict[str, dict[str, str]]:
     """zephyr/module.yml: plain keys of two levels."""
     found: dict[str, dict[str, str]] = {"": {}}
     section = ""
-    for line in (ROOT / "zephyr/module.yml").read_text().splitlines():
+    for line in (ROOT / "zephyr/module.yml").read_text().splitlines()[1:]:
         match = re.fullmatch(r"( {2})?([a-z-]+):(?: ([\w/.-]+))?", line)
         assert match, line
         if match[3] is None:

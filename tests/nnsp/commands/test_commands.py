@@ -130,6 +130,7 @@ def test_extras_are_those_of_pyproject() -> None:
         assert all(re.fullmatch(r"[\w.-]+(\[\w+\]|==[\w.]+)", text) for text in texts)
 
 
+@pytest.mark.slow
 def test_tensorflow_is_quiet() -> None:
     code = "from nnsp.commands.quiet import silence_tensorflow as s; s(); import keras; keras.ops.zeros(3)"
     environment = {"PYTHONPATH": str(ROOT / "py_tools"), "KERAS_BACKEND": "tensorflow"}

@@ -108,6 +108,7 @@ def test_list_round_trip_resamples_once(tmp_path: Path) -> None:
     assert np.abs(loaded.audio(clip)[500:-500] - expected[500:-500]).max() < 20
 
 
+@pytest.mark.slow
 def test_unusable_files_are_named_and_left_out_unless_all_are(tmp_path: Path) -> None:
     speech, _ = make_folders(tmp_path, speakers=1, noises=1)
     (speech / "s0" / "broken.wav").write_bytes(b"RIFF1234")
@@ -150,6 +151,7 @@ def test_missing_and_empty_folders_are_refused(tmp_path: Path) -> None:
         corpus.find_clips(tmp_path, "noise")
 
 
+@pytest.mark.slow
 def test_data_se_writes_disjoint_lists_and_the_same_again(tmp_path: Path) -> None:
     speech, noise = make_folders(tmp_path)
     arguments = f"--speech={speech}", f"--noise={noise}", "--reverb_prob=0.4", "--test_share=0.4"
@@ -168,6 +170,7 @@ def test_data_se_writes_disjoint_lists_and_the_same_again(tmp_path: Path) -> Non
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
 
 
+@pytest.mark.slow
 def test_data_se_takes_what_mixtures_are_like_and_measures_them(tmp_path: Path) -> None:
     speech, noise = make_folders(tmp_path)
     wanted = tmp_path / "wanted.json"
@@ -188,6 +191,7 @@ def test_data_se_says_in_one_line_what_is_missing(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("espeak-ng") is None, reason="espeak-ng is not installed")
 def test_data_se_makes_its_own_data(tmp_path: Path) -> None:
     done = run_tool(f"--out={tmp_path}")
@@ -196,6 +200,7 @@ def test_data_se_makes_its_own_data(tmp_path: Path) -> None:
     assert kinds.count("speech") > 10 and kinds.count("noise") > 3
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_at_once_without_a_traceback_or_a_list(tmp_path: Path) -> None:
     speech, noise = make_folders(tmp_path, speakers=60, noises=200)
     # Ten minutes to resample: decoding is not over before the signal comes, however busy the computer.

@@ -40,6 +40,7 @@ def test_speech_is_made_and_voices_differ() -> None:
     assert one.size != other.size or not np.allclose(one, other)
 
 
+@pytest.mark.slow
 @needs_espeak
 def test_corpus_is_a_folder_like_any_other(tmp_path: Path) -> None:
     synthesis.make_corpus(tmp_path / "made", voices=2, sentences=2)
@@ -52,6 +53,7 @@ def test_corpus_is_a_folder_like_any_other(tmp_path: Path) -> None:
     assert [p.name for p in tmp_path.glob("*.part")] == []
 
 
+@pytest.mark.slow
 @needs_espeak
 def test_lists_are_made_once_and_share_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(synthesis, "VOICES", synthesis.VOICES[:8])

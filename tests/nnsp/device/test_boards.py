@@ -51,6 +51,7 @@ def emulator(board: str, image: Path) -> Iterator[Emulator]:
         yield port
 
 
+@pytest.mark.slow
 def test_emulated_board_streams_and_counts(board: str, emulator: Emulator) -> None:
     link, samples = Link(emulator), noise(60)
     hello = link.hello()
@@ -94,6 +95,7 @@ def test_emulator_stopped_in_mid_stream(board: str, emulator: Emulator) -> None:
         play(link, hello, noise(20))
 
 
+@pytest.mark.slow
 def test_a_fault_says_what_and_where(board: str, tmp_path: Path) -> None:
     faulty = double_image(tmp_path / "faulty.elf", "-DFAULT_AT=5", board=board)
     sentence = (
@@ -114,6 +116,7 @@ def test_a_fault_says_what_and_where(board: str, tmp_path: Path) -> None:
     assert where and int(where[1], 16) == int(found[1], 16)
 
 
+@pytest.mark.slow
 def test_a_stack_that_overflows_is_named(board: str, tmp_path: Path) -> None:
     deep = double_image(tmp_path / "deep.elf", "-DOVERFLOW_AT=3", board=board)
     with open_board(board, deep) as port:
@@ -122,6 +125,7 @@ def test_a_stack_that_overflows_is_named(board: str, tmp_path: Path) -> None:
             play(link, link.hello(), noise(20))
 
 
+@pytest.mark.slow
 def test_emulated_board_equals_the_library_here(board: str, tmp_path: Path) -> None:
     """The real library and an untrained network, there and here, to the bit."""
     built, table = small_firmware(tmp_path, board)

@@ -394,6 +394,7 @@ def rows_of(order: Order, name: str) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
+@pytest.mark.slow
 def test_real_networks_equal_the_library_here(order: Order, capsys: pytest.CaptureFixture[str]) -> None:
     events.run(order)
     gated, ungated = report_of(order)["streams"]
@@ -423,6 +424,7 @@ def test_real_networks_equal_the_library_here(order: Order, capsys: pytest.Captu
     assert (order.output / "enhanced_speech.wav").exists() == ("small" in order.model)
 
 
+@pytest.mark.slow
 def test_live_real_networks_equal_the_library_here(order: Order, tmp_path: Path) -> None:
     samples = sound(400)
     soundfile.write(tmp_path / "room.wav", samples, 16000)
@@ -433,6 +435,7 @@ def test_live_real_networks_equal_the_library_here(order: Order, tmp_path: Path)
     assert differences["scores_compared"] >= 8 * 80 and differences["events_compared"] > 0
 
 
+@pytest.mark.slow
 def test_a_board_that_decides_otherwise(order: Order, monkeypatch: pytest.MonkeyPatch) -> None:
     hops = Playback.__iter__
 
@@ -449,6 +452,7 @@ def test_a_board_that_decides_otherwise(order: Order, monkeypatch: pytest.Monkey
         events.run(replace(order, gating="on"))
 
 
+@pytest.mark.slow
 def test_events_that_a_board_did_not_make_differ(firmware: tuple[str, str, Path], folder: Path) -> None:
     board, models, image = firmware
     with open_board(board, image) as port:

@@ -182,6 +182,7 @@ def test_crc_is_zlibs(c_link: CLink, data: bytes) -> None:
     assert c_link.lib.link_crc32(data, len(data)) == zlib.crc32(data)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("compiler", ["gcc", "clang"])
 def test_broken_frames_at_parser_and_app(tmp_path: Path, compiler: str) -> None:
     """Fifty thousand of them, or as many as the environment's FRAMES says."""

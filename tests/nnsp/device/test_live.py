@@ -202,6 +202,7 @@ def report_of(order: Order) -> Any:
     return json.loads((order.output / "report.json").read_text())
 
 
+@pytest.mark.slow
 def test_microphone_through_the_board(order: Order, capsys: pytest.CaptureFixture[str]) -> None:
     live.run(replace(order, gain=6.0, output_gain=-3.0))
     report = report_of(order)
@@ -226,6 +227,7 @@ def test_microphone_through_the_board(order: Order, capsys: pytest.CaptureFixtur
         assert words in said
 
 
+@pytest.mark.slow
 def test_bypass_is_the_microphone_in_its_place(order: Order) -> None:
     live.run(replace(order, bypass=True))
     np.testing.assert_array_equal(written(order, "enhanced"), written(order, "raw")[:-320])
@@ -243,6 +245,7 @@ def test_one_stream_packed(order: Order) -> None:
     assert "differing_samples" not in report_of(order)
 
 
+@pytest.mark.slow
 def test_a_bad_line_is_counted(order: Order, monkeypatch: pytest.MonkeyPatch) -> None:
     @contextmanager
     def bad_line(*arguments: Any) -> Iterator[Port]:
@@ -361,6 +364,7 @@ def test_an_emulator_that_is_killed_leaves_what_came(order: Order, monkeypatch: 
     assert len(written(order, "raw")) == 160 * (report["hops"][-1]["hop"] + 1)
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_and_keeps(order: Order) -> None:
     command = [sys.executable, ROOT / "py_tools" / "stream_se.py", f"--board={order.board}", "--live"]
     command += [f"--image={order.image}", "--model=small", f"--output={order.output}", "--no-check"]
@@ -509,6 +513,7 @@ def test_what_a_line_carries(tmp_path: Path, line: int, streams: int, packing: P
             assert any(hop.came for hop in Live(link, link.hello(), streams, packing, hops=2))
 
 
+@pytest.mark.slow
 def test_work_longer_than_a_hop_is_late(tmp_path: Path) -> None:
     """Work is the number of the hop there; 3000 counts a second are 30 a hop."""
     board = build_board(tmp_path / "board", "-DMICROPHONE_HZ=16000", "-DHOP_MS=20", "-DCOUNT_HZ=3000")

@@ -241,6 +241,7 @@ def test_scores_without_their_hop_are_given_at_the_end(board: Path) -> None:
     assert hops[21:] and not any(hop.came for hop in hops[21:]) and hops[-1].scores is not None
 
 
+@pytest.mark.slow
 def test_a_session_keeps_no_hop(board: Path) -> None:
     """Of the sound less than a fifth stays in memory at any time."""
     sound = noise(2400)

@@ -68,6 +68,7 @@ def enhanced_here(order: Order, table: Path) -> np.ndarray:
     return TableEnhancer(table).process(padded)[320 : 320 + len(samples)]
 
 
+@pytest.mark.slow
 def test_a_recording_through_the_board(
     order: Order, firmware: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -88,6 +89,7 @@ def test_a_recording_through_the_board(
     assert not list(order.output.glob(".part*"))
 
 
+@pytest.mark.slow
 def test_lost_and_broken_frames_are_counted_and_the_rest_still_equal(
     order: Order, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -107,6 +109,7 @@ def test_lost_and_broken_frames_are_counted_and_the_rest_still_equal(
     assert f"lost on the way back                       {103 - report['answered']} hops" in said
 
 
+@pytest.mark.slow
 def test_a_board_that_computes_something_else(order: Order, monkeypatch: pytest.MonkeyPatch) -> None:
     hops = Playback.__iter__
 
@@ -122,6 +125,7 @@ def test_a_board_that_computes_something_else(order: Order, monkeypatch: pytest.
     recording.run(replace(order, check=False))
 
 
+@pytest.mark.slow
 def test_a_board_with_another_model_than_asked(order: Order, tmp_path: Path) -> None:
     image = double_image(tmp_path / "double.elf")
     with pytest.raises(
@@ -130,6 +134,7 @@ def test_a_board_with_another_model_than_asked(order: Order, tmp_path: Path) -> 
         recording.run(replace(order, image=image))
 
 
+@pytest.mark.slow
 def test_a_board_with_older_tables_of_the_same_model(
     order: Order, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -162,6 +167,7 @@ def test_an_output_that_cannot_be_made(order: Order) -> None:
         recording.run(replace(order, output=order.wav / "out"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("table", enhancers(), ids=lambda t: t.stem)
 @pytest.mark.parametrize("board", boards.MACHINES)
 def test_shipped_models(board: str, table: Path, tmp_path: Path) -> None:

@@ -123,6 +123,7 @@ def test_systems_are_named_and_parted() -> None:
             systems.split([text])
 
 
+@pytest.mark.slow
 def test_networks_by_text_by_folder_and_by_epoch(small: Path, pair: Pair) -> None:
     text = small / "def_se_small.txt"
     choices = ("noisy,float,quantized,integer,c", f"c:{text}@1", f"c:{small / 'models' / 'se_small'}")
@@ -177,6 +178,7 @@ def test_commands_of_others(pair: Pair, tmp_path: Path) -> None:
         enhance(pair, "peer=cmd:cp {noisy}")
 
 
+@pytest.mark.slow
 def test_a_command_that_hangs_ends_with_what_it_started(pair: Pair, tmp_path: Path) -> None:
     late = tmp_path / "late"
     began = time.monotonic()
@@ -187,6 +189,7 @@ def test_a_command_that_hangs_ends_with_what_it_started(pair: Pair, tmp_path: Pa
     assert not late.exists()
 
 
+@pytest.mark.slow
 def test_a_board_gives_what_the_library_gives(
     pair: Pair, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -282,6 +285,7 @@ def test_scores_that_are_not_defined_are_told() -> None:
     assert gain is not None and (gain.mean, gain.clips) == (1, 2)
 
 
+@pytest.mark.slow
 def test_evaluate_se_prints_a_table_per_ratio(
     small: Path, tmp_path: Path, run: Callable[..., int], capsys: pytest.CaptureFixture[str]
 ) -> None:

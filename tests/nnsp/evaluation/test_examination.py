@@ -79,6 +79,7 @@ def test_an_enhancer_that_begins_late_is_found_out(sounds: Corpus) -> None:
         examination.first_seconds(half, quiet, 5, 1, 0)
 
 
+@pytest.mark.slow
 def test_examine_se_prints_and_writes_it_all(
     small: Path, tmp_path: Path, run: Callable[..., int], capsys: pytest.CaptureFixture[str]
 ) -> None:

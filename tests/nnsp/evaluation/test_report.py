@@ -66,6 +66,7 @@ class Links(HTMLParser):
         self.found += [value for name, value in attrs if name in ("src", "href", "data-sound") and value]
 
 
+@pytest.mark.slow
 def test_everything_that_the_page_names_lies_beside_it(page: Path) -> None:
     from urllib.parse import unquote
 
@@ -82,6 +83,7 @@ def test_everything_that_the_page_names_lies_beside_it(page: Path) -> None:
                 assert image.height == 257 and 300 < image.width <= 601
 
 
+@pytest.mark.slow
 def test_names_are_words_and_no_markup(page: Path) -> None:
     text = page.read_text()
     assert "half &amp; &lt;b&gt;" in text and "<b>" not in text and "A &amp; B" in text

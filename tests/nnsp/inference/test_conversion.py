@@ -25,6 +25,7 @@ def convert(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.slow
 def test_writes_tables_and_report(tmp_path: Path) -> None:
     done = convert(ARCH, "--net_id=5", "--net_name=quiet", f"--folder_c={tmp_path}")
     assert done.returncode == 0, done.stderr
@@ -49,6 +50,7 @@ def test_labels_of_any_text(tmp_path: Path) -> None:
     np.testing.assert_array_equal(scores, IntegerClassifier(model).process(x))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [

@@ -70,6 +70,7 @@ def test_test_se_takes_folders_stereo_and_other_rates(
         assert audio.read(tmp_path / "out" / name).size == 16000
 
 
+@pytest.mark.slow
 def test_test_se_enhances_a_folder_under_the_same_names(
     small: Path, tmp_path: Path, run: Callable[..., int], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -121,6 +121,7 @@ def rounded(arch: Arch, weights: list[dict[str, np.ndarray]]) -> list[dict[str, 
     return result
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("weights_are", ["as trained", "on the grid"])
 def test_shipped_network_by_single_steps(weights_are: str) -> None:
     """Ours over the stream, theirs one unrolled step at a time with its states fed back; the same clip through both.

@@ -112,6 +112,7 @@ def start(folder: Path, sounds: Path, epochs: int = 2) -> "subprocess.Popen[str]
     )
 
 
+@pytest.mark.slow
 def test_trials_are_ranked_written_and_reloadable(sounds: Path, tmp_path: Path) -> None:
     text = SWEEP + "[budget]\nparameters = 3000\n"  # a width of 4 has 2517
     study = run(tmp_path, sounds, 3, text)
@@ -161,6 +162,7 @@ def test_budget_that_leaves_nothing(sounds: Path, tmp_path: Path, monkeypatch: p
         run(tmp_path, sounds, 1, SWEEP + "[budget]\ntable_bytes = 10\n")
 
 
+@pytest.mark.slow
 def test_bad_trials_are_pruned(sounds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One that reports more than the median of those before stops after the first epoch that may."""
     monkeypatch.setattr(sweep, "STARTUP_TRIALS", 1)
@@ -171,6 +173,7 @@ def test_bad_trials_are_pruned(sounds: Path, tmp_path: Path, monkeypatch: pytest
     assert [len(t.intermediate_values) for t in study.trials] == [3, 1]
 
 
+@pytest.mark.slow
 def test_failed_trial_does_not_end_the_search(
     sounds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -187,6 +190,7 @@ def test_failed_trial_does_not_end_the_search(
     assert study.trials[0].user_attrs["error"] == "the loss is not a number"
 
 
+@pytest.mark.slow
 def test_interrupted_trial_is_done_anew(
     sounds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -215,6 +219,7 @@ def test_workers_that_begin_together_make_the_tables_once(tmp_path: Path) -> Non
         assert len(set(pool.map(open_one, range(6)))) == 1
 
 
+@pytest.mark.slow
 def test_two_workers_share_a_study(sounds: Path, tmp_path: Path) -> None:
     written(tmp_path)
     running = [start(tmp_path, sounds) for _ in range(2)]
@@ -231,6 +236,7 @@ def test_two_workers_share_a_study(sounds: Path, tmp_path: Path) -> None:
     assert len({tuple(t.params.items()) for t in study.trials}) == len(study.trials)
 
 
+@pytest.mark.slow
 def test_trial_of_a_killed_worker_is_done_anew(
     sounds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

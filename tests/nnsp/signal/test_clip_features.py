@@ -19,6 +19,7 @@ def chord() -> np.ndarray:
     return np.asarray(0.2 * tones * (0.2 + 0.8 * time / time[-1]) + noise, np.float32)
 
 
+@pytest.mark.slow
 def test_as_librosa_gives_them() -> None:
     x = chord()
     options: dict[str, Any] = {"y": x, "sr": RATE, "hop_length": 512, "n_fft": 2048}

@@ -70,6 +70,7 @@ def mixer(folder: Path, words: Path, settings: MixingSettings, seed: int = 0) ->
     return KeywordMixer(corpus.load(folder / "all.csv"), corpus.load(words / "train.csv"), seed, settings)
 
 
+@pytest.mark.slow
 def test_lists_part_speakers(words: Path) -> None:
     train, test = (corpus.load(words / f"{name}.csv") for name in ("train", "test"))
     assert {clip.group for clip in train.clips} == {"a", "b"} and {clip.group for clip in test.clips} == {"c"}
@@ -167,6 +168,7 @@ def test_open_frames_do_not_count() -> None:
     assert np.mean(found["val_false"]) == pytest.approx(1 / 50)
 
 
+@pytest.mark.slow
 def test_tool_trains_and_its_folder_knows_the_words(
     folder: Path,
     words: Path,
@@ -218,6 +220,7 @@ def test_tool_refuses(
     assert message in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_voices_of_the_synthesiser_join_the_training(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -92,6 +92,7 @@ def train(run: Run, path: Path, sounds: Path, models: Path, *more: object) -> No
     run(train_rec, *options, f"--clips={sounds}", *more)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name, inputs, frames, flag",
     [("cepstra", 13, 40, "--feat_type=mfcc"), ("timbre", 33, 16, "--features=timbre33")],
@@ -146,6 +147,7 @@ def test_train_and_ask(
             conversion.convert(trained)
 
 
+@pytest.mark.slow
 def test_what_is_asked_of_many(
     run: Run, text: Callable[..., Path], sounds: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -198,6 +200,7 @@ def test_networks_of_one_name(run: Run, tmp_path: Path) -> None:
         run(compare_rec, *texts, f"--clips={tmp_path}", f"--output={tmp_path}")
 
 
+@pytest.mark.slow
 def test_compare_leaving_speakers_out(
     run: Run,
     text: Callable[..., Path],

@@ -113,6 +113,7 @@ def run(monkeypatch: pytest.MonkeyPatch, tool: object, *arguments: str) -> int:
     return int(ended.value.code or 0)
 
 
+@pytest.mark.slow
 def test_trained_network_tells_speech(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A few updates on mixtures of syllables and noise, and its folder says what it is for."""
     monkeypatch.setattr(task_module, "SEQUENCE_SECONDS", 2)
@@ -131,6 +132,7 @@ def test_trained_network_tells_speech(tmp_path: Path, monkeypatch: pytest.Monkey
     assert last["objective"] == "cross_entropy(1.5,0.75)"
 
 
+@pytest.mark.slow
 def test_vad_tool_and_engines_agree(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -221,6 +223,7 @@ def test_streams_without_words_are_as_long_as_asked(tmp_path: Path) -> None:
     assert not streams[0].words
 
 
+@pytest.mark.slow
 def test_kws_tool(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

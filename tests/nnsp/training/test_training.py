@@ -118,6 +118,7 @@ def results(trainer: Trainer) -> tuple[list[np.ndarray], list[dict[str, object]]
 MOMENTUM = "sgd(momentum=0.9,nesterov=1)"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "changes",
     [
@@ -146,6 +147,7 @@ def test_resumed_equals_unbroken(train: Train, changes: dict[str, Any]) -> None:
     assert expected[1] == found[1]
 
 
+@pytest.mark.slow
 def test_averages_are_what_is_kept(train: Train) -> None:
     """With weights that move, an average that takes a tenth of each update stays behind them."""
     trainer = train(epochs=1, batches=2, learning_rate=1e-2, ema=0.9)
@@ -171,6 +173,7 @@ def test_averages_are_what_is_kept(train: Train) -> None:
         np.testing.assert_array_equal(ops.convert_to_numpy(v), w)
 
 
+@pytest.mark.slow
 def test_training_improves_and_its_folder_is_whole(train: Train, tmp_path: Path) -> None:
     trainer = train(epochs=5, batches=20, learning_rate=1e-2)
     untrained, _ = trainer._validate(trainer._validation_batches())
@@ -207,6 +210,7 @@ def test_training_improves_and_its_folder_is_whole(train: Train, tmp_path: Path)
     assert errors[0] < 0.8 * errors[1]
 
 
+@pytest.mark.slow
 def test_streaming_outputs_equal_one_pass(
     train: Train, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -264,6 +268,7 @@ def test_stops_early(
     assert "no better for 2 epochs" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_quantised_goes_on_from_float(train: Train) -> None:
     train(epochs=1).run()
     trainer = train("latest", epochs=2, quantized=True)
@@ -286,6 +291,7 @@ def test_every_loss_trains(train: Train, name: str) -> None:
     )
 
 
+@pytest.mark.slow
 def test_another_loss_is_asked_for(train: Train) -> None:
     train(epochs=1).run()
     other = losses.parse("psa")
@@ -300,6 +306,7 @@ def test_another_loss_is_asked_for(train: Train) -> None:
     assert [trainer.folder.trained_with(n)["objective"] for n in (1, 2)] == [str(losses.USUAL), str(other)]
 
 
+@pytest.mark.slow
 def test_history_that_says_neither_loss_nor_optimiser(train: Train) -> None:
     before = train(epochs=2)
     before.run()
@@ -314,6 +321,7 @@ def test_history_that_says_neither_loss_nor_optimiser(train: Train) -> None:
     assert trainer.best() == min(trainer.history, key=lambda row: row["val_loss"])["epoch"]
 
 
+@pytest.mark.slow
 def test_another_optimiser_is_asked_for(train: Train, capsys: pytest.CaptureFixture[str]) -> None:
     train(epochs=1).run()
     first = train("latest", epochs=2).history[0]
@@ -349,6 +357,7 @@ def test_another_schedule_keeps_the_optimisers_memory(train: Train) -> None:
         np.testing.assert_array_equal(ops.convert_to_numpy(a), ops.convert_to_numpy(b))
 
 
+@pytest.mark.slow
 def test_what_schedule_and_clipping_did_is_kept(train: Train) -> None:
     """With a rate of nearly nothing no epoch is better, and every gradient is larger than the limit."""
     trainer = train(schedule="plateau(factor=0.5,patience=2)", learning_rate=1e-12, clip=1e-6, epochs=6)
@@ -379,6 +388,7 @@ def own(kind: str = "both_ways", units: int = 8) -> KerasNetwork:
     return KerasNetwork(keras.Model(x, keras.layers.Dense(257, activation="sigmoid")(y), name=kind))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["both_ways", "flat"])
 def test_network_of_ones_own_goes_on(train: Train, tmp_path: Path, kind: str) -> None:
     changes = {"epochs": 3, "learning_rate": 1e-2}
@@ -414,6 +424,7 @@ def test_network_of_ones_own_has_no_integers(train: Train) -> None:
         KerasNetwork(keras.Sequential([keras.layers.Dense(3)], name="empty"))
 
 
+@pytest.mark.slow
 def test_judge_is_what_validates(train: Train) -> None:
     """The same network, judged by another loss than trained with, has other validation losses and weights alike."""
     rows = []
@@ -433,6 +444,7 @@ def test_loss_that_is_no_number(train: Train) -> None:
         trainer.run()
 
 
+@pytest.mark.slow
 def test_epochs_in_the_way(train: Train) -> None:
     train(epochs=3).run()
     with pytest.raises(UserError, match="holds 3 trained epochs; go on with `epoch_loaded=latest`, or"):
@@ -445,6 +457,7 @@ def test_epochs_in_the_way(train: Train) -> None:
     assert train("random", overwrite=True).folder.epochs() == []
 
 
+@pytest.mark.slow
 def test_older_epoch_without_optimiser_state(train: Train, capsys: pytest.CaptureFixture[str]) -> None:
     train(epochs=4).run()
     trainer = train("1", overwrite=True)
@@ -466,6 +479,7 @@ def test_unknown_epoch(train: Train, epoch_loaded: str, message: str) -> None:
         train(epoch_loaded)
 
 
+@pytest.mark.slow
 def test_folder_of_something_else(train: Train) -> None:
     with pytest.raises(
         UserError, match=r"holds no trained epoch; train first with train_se\.py, or the tool of its task"
@@ -576,6 +590,7 @@ def test_tool_refuses(
     assert message in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_interrupted_tool_goes_on(sounds: Path, tmp_path: Path) -> None:
     (tmp_path / "def_small.txt").write_text(TEXT)
     command = [
@@ -639,6 +654,7 @@ for quantized in (False, True):
 """
 
 
+@pytest.mark.slow
 def test_jax_trains_as_tensorflow_does() -> None:
     pytest.importorskip("jax")
     found = {}

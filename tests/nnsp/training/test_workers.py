@@ -90,6 +90,7 @@ def weights(folder: Path, epoch: int) -> list[np.ndarray]:
     return found
 
 
+@pytest.mark.slow
 def test_two_processes_train_as_one(sounds: Path, tmp_path: Path, coordinator: str) -> None:
     """With the same batch of four; then one process with two devices goes on from their folder."""
     for name in ("two", "one"):
@@ -114,6 +115,7 @@ def test_two_processes_train_as_one(sounds: Path, tmp_path: Path, coordinator: s
     assert "trains with JAX on 2 x cpu" in more_said[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("there", [0, 1])
 def test_worker_that_does_not_come(sounds: Path, tmp_path: Path, coordinator: str, there: int) -> None:
     process = start(tmp_path, sounds, *together(coordinator, there), arrival=3)
@@ -126,6 +128,7 @@ def test_worker_that_does_not_come(sounds: Path, tmp_path: Path, coordinator: st
     assert "Traceback" not in errors and "***" not in errors
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("killed", [0, 1])
 def test_worker_that_dies(sounds: Path, tmp_path: Path, coordinator: str, killed: int) -> None:
     running = [start(tmp_path, sounds, "--num_epoch=10000", *together(coordinator, i)) for i in (0, 1)]
@@ -146,6 +149,7 @@ def test_worker_that_dies(sounds: Path, tmp_path: Path, coordinator: str, killed
     assert "Traceback" not in errors and "***" not in errors
 
 
+@pytest.mark.slow
 def test_worker_started_otherwise(sounds: Path, tmp_path: Path, coordinator: str) -> None:
     running = [start(tmp_path, sounds, f"--seed={i}", *together(coordinator, i)) for i in (0, 1)]
     errors = [process.communicate(timeout=LIMIT)[1] for process in running]
