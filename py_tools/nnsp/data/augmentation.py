@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Clips as training sees them: other voices, levels, microphones and noise, drawn anew each time."""
+"""Clips as training sees them: other voices, levels, microphones and noise, drawn again each time."""
 
 import math
 from dataclasses import dataclass

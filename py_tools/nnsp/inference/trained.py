@@ -78,7 +78,7 @@ class Trained:
         return np.concatenate(parts)
 
     def enhance(self, samples: NDArray[Any], quantized: bool = False) -> NDArray[np.float64]:
-        """Enhance in floating point; after silence the network starts anew, as nnsp_enhancer_process has it.
+        """Enhance in floating point; after silence the network is reset, as nnsp_enhancer_process has it.
 
         Parameters
         ----------
