@@ -214,13 +214,13 @@ def _run(command: list[str], name: str, clip: str, timeout: float) -> None:
             command,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
+            stderr=subprocess.PIPE,
             start_new_session=True,
         )
     except OSError as error:
         raise UserError(f"{name}: its command does not start: {command[0]}: {error.strerror}") from None
     try:
-        said, _ = process.communicate(timeout=timeout)
+        said = process.communicate(timeout=timeout)
     except subprocess.TimeoutExpired:
         raise UserError(
             f"{name}: its command took more than {timeout:g} s for {clip}; give it longer with `timeout`"
@@ -230,7 +230,7 @@ def _run(command: list[str], name: str, clip: str, timeout: float) -> None:
             os.killpg(process.pid, signal.SIGKILL)
             process.communicate()
     if process.returncode:
-        lines = said.decode(errors="replace").strip().splitlines()
+        lines = b"\n".join(said).decode(errors="replace").strip().splitlines()  # errors last
         last = f": {lines[-1]}" if lines else ""
         raise UserError(f"{name}: its command ended with status {process.returncode} for {clip}{last}")
 
