@@ -2,6 +2,7 @@
 """Files that are written whole or not at all."""
 
 import os
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,9 +10,12 @@ from pathlib import Path
 
 @contextmanager
 def written(path: Path | str) -> Iterator[Path]:
-    """Yield a temporary path with the same ending that replaces `path` when the block ends without an error."""
+    """Yield a temporary path with the same ending that replaces `path` when the block ends without an error.
+
+    Two processes may write the same path at once: each has a temporary name of its own, and the last one stays.
+    """
     path = Path(path)
-    part = path.with_name(f".part_{path.name}")
+    part = path.with_name(f".part_{uuid.uuid4().hex}{path.suffix}")
     try:
         yield part
         os.replace(part, path)

@@ -15,6 +15,7 @@ import numpy as np
 from nnsp import places
 from nnsp.arithmetic import Array
 from nnsp.errors import UserError
+from nnsp.files import written
 from nnsp.integer import detector, tables
 from nnsp.integer.detector import DetectorTable
 from nnsp.integer.frontend import IntegerFrontEnd
@@ -209,11 +210,12 @@ def _compiled(source: Path) -> Path:
     content = hashlib.sha256(source.read_bytes() + source.with_suffix(".h").read_bytes()).hexdigest()[:16]
     shared = places.builds() / "host" / f"{source.stem}_{content}.so"
     shared.parent.mkdir(parents=True, exist_ok=True)
-    command = ["cc", "-shared", "-fPIC", f"-I{places.HEADERS}", "-o", str(shared), str(source)]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-    except FileNotFoundError:
-        raise UserError(f"{source}: compiling a table needs a C compiler, and there is no cc") from None
-    if done.returncode:
-        raise UserError(f"{source} does not compile: {done.stderr.strip()}")
+    with written(shared) as part:
+        command = ["cc", "-shared", "-fPIC", f"-I{places.HEADERS}", "-o", str(part), str(source)]
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
+        except FileNotFoundError:
+            raise UserError(f"{source}: compiling a table needs a C compiler, and there is no cc") from None
+        if done.returncode:
+            raise UserError(f"{source} does not compile: {done.stderr.strip()}")
     return shared
