@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+LONGEST_ENDING = 32  # characters, so that any name that a file may have can be written
+
 
 @contextmanager
 def written(path: Path | str) -> Iterator[Path]:
@@ -15,7 +17,8 @@ def written(path: Path | str) -> Iterator[Path]:
     Two processes may write the same path at once: each has a temporary name of its own, and the last one stays.
     """
     path = Path(path)
-    part = path.with_name(f".part_{uuid.uuid4().hex}{path.suffix}")
+    ending = "".join(path.suffixes[-2:])[-LONGEST_ENDING:]  # Keras asks for .weights.h5
+    part = path.with_name(f".part_{uuid.uuid4().hex}{ending}")
     try:
         yield part
         os.replace(part, path)

@@ -34,8 +34,10 @@ def test_a_failure_leaves_what_was_there(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_the_longest_name(tmp_path: Path) -> None:
-    path = tmp_path / f"{'n' * 251}.csv"
+@pytest.mark.parametrize("name", ["n" * 251 + ".csv", "a." + "n" * 249 + ".csv", "epoch_001.weights.h5"])
+def test_endings_and_the_longest_names(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
     with written(path) as part:
+        assert part.name.endswith(name[-4:] if len(name) > 200 else ".weights.h5")
         part.write_text("whole")
     assert path.read_text() == "whole"
