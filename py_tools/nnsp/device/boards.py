@@ -2,6 +2,7 @@
 """Where a board is: an emulator that is started here, or a port with something at its end."""
 
 import contextlib
+import os
 import select
 import shutil
 import socket
@@ -19,6 +20,7 @@ from nnsp.errors import UserError
 from nnsp.places import CHECKOUT, ROOT
 
 MACHINES = {"qemu_m4": "mps2-an386", "qemu_m55": "mps3-an547"}  # SCons target: QEMU's name for the board
+ORPHANED = '[ "$PPID" = "$0" ] && exec "$@"'
 START_SECONDS = 10.0
 WRITE_SECONDS = 5.0
 
@@ -107,9 +109,10 @@ class Emulator:
                     raise
 
     def _start(self, program: str, image: Path, number: int) -> subprocess.Popen[bytes]:
-        # Were this process killed, nobody would end QEMU: Linux can do it.
+        # Were this process killed, nobody would end QEMU: Linux can do it, once setpriv has asked for it. The shell
+        # looks whether this process was killed before that.
         guard = shutil.which("setpriv")
-        command = [guard, "--pdeathsig", "KILL"] if guard else []
+        command = [guard, "--pdeathsig", "KILL", "sh", "-c", ORPHANED, str(os.getpid())] if guard else []
         command += [program, "-M", MACHINES[self.name], "-kernel", str(image), "-icount", "shift=6"]
         command += ["-display", "none", "-monitor", "none", "-serial", "chardev:link"]
         # Without an argument QEMU gives the image's name, which is no microphone.
