@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Hold what a board makes of a stream against what the C library on this computer makes of the same hops."""
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -32,7 +33,7 @@ class Differences:
         return bool(self.samples or self.scores or self.events)
 
 
-class _Check(Consumer):
+class _Check(Consumer, ABC):
     """Compares hop by hop, up to the first of which nobody knows what the networks heard or were set to."""
 
     def __init__(self, hello: Hello) -> None:
@@ -49,8 +50,9 @@ class _Check(Consumer):
             self._past = np.concatenate([self._past[len(hop.heard) :], hop.heard])
             self._compare(hop, hop.heard)
 
+    @abstractmethod
     def _compare(self, hop: Hop, heard: Samples) -> None:
-        raise NotImplementedError
+        """Compare a hop with what the library here makes of the samples heard."""
 
     def _compare_audio(self, hop: Hop, enhanced: Samples) -> None:
         """Compare what came out: enhanced or, bypassed, as it was heard and as late; then the gain."""

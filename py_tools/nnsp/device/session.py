@@ -3,6 +3,7 @@
 
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -131,7 +132,7 @@ class _Request:
     deadline: float = 0.0
 
 
-class Session:
+class Session(ABC):
     """One stream through a board: iterate over its hops, once, or have `run` feed them to consumers.
 
     `Playback` and `Live` are the two kinds. A session keeps no hop after giving it.
@@ -202,8 +203,9 @@ class Session:
             consumer.finish(self.end)
         return self.end
 
+    @abstractmethod
     def __iter__(self) -> Iterator[Hop]:
-        raise NotImplementedError
+        """Stream, and yield every hop in its order."""
 
     def _check(self, settings: Settings) -> None:
         """Raise ValueError for settings that the board would refuse."""
@@ -285,8 +287,9 @@ class Session:
             self._events[frame.sequence] = event
             self._next_event = frame.sequence + 1
 
+    @abstractmethod
     def _take_hop(self, frame: Frame) -> None:
-        raise NotImplementedError
+        """Take a frame that brings a hop back."""
 
 
 @contextmanager
