@@ -20,12 +20,7 @@ def parse() -> argparse.Namespace:
     add = parser.add_argument
     flags.add_network(parser, places.ENHANCER)
     add("--engine", choices=ENGINES, default="c", help="what computes (default %(default)s)")
-    add(
-        "--test_list",
-        default="build/datasets/test.csv",
-        metavar="CSV",
-        help="speech and noise, by data_se.py (default %(default)s)",
-    )
+    flags.add_test_list(parser, "speech and noise, by data_se.py")
     add("--clean", type=Path, metavar="DIR", help="clean recordings that should stay clean")
     add("--noise_level", type=float, default=-35, metavar="DBFS", help="of noise alone (default %(default)g)")
     add("--snr", type=float, default=5, metavar="DB", help="around the first second (default %(default)g)")

@@ -42,6 +42,16 @@ def add_epoch(parser: argparse.ArgumentParser) -> None:
     add("--models_dir", metavar="DIR", help="where models lie (default models_trained, else models_shipped)")
 
 
+def add_test_list(parser: argparse.ArgumentParser, about: str) -> None:
+    """Flag of the list of unseen speech and noise that `nnsp data_se` makes."""
+    parser.add_argument(
+        "--test_list",
+        default="build/datasets/test.csv",
+        metavar="CSV",
+        help=f"{about} (default %(default)s)",
+    )
+
+
 def add_clips(parser: argparse.ArgumentParser) -> None:
     """Flags that say where clips are and what becomes of odd ones."""
     add = parser.add_argument

@@ -31,12 +31,7 @@ def parse() -> argparse.Namespace:
     add("--noisy", metavar="DIR", help="score on these recordings ...")
     add("--clean", metavar="DIR", help="... against those of the same names")
     add("--pairs", metavar="CSV", help="or on the pairs in columns noisy,clean and, if wanted, bucket")
-    add(
-        "--test_list",
-        default="build/datasets/test.csv",
-        metavar="CSV",
-        help="or on mixtures of this list, by data_se.py (default %(default)s)",
-    )
+    flags.add_test_list(parser, "or on mixtures of this list, by data_se.py")
     add("--snr", default="0,5,10,15", metavar="DB,...", help="ratios to mix at (default %(default)s)")
     add("--clips", type=int, default=20, help="per ratio (default %(default)s)")
     add("--seconds", type=float, default=6.0, help="of each mixture (default %(default)s)")

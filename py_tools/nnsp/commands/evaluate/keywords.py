@@ -15,12 +15,7 @@ def parse() -> argparse.Namespace:
     add = parser.add_argument
     flags.add_network(parser, "def_kws.txt")
     add("--engine", choices=ENGINES, default="c", help="what scores (default %(default)s)")
-    add(
-        "--test_list",
-        default="build/datasets/test.csv",
-        metavar="CSV",
-        help="list of data_se.py: speech and noise without keywords (default %(default)s)",
-    )
+    flags.add_test_list(parser, "list of data_se.py: speech and noise without keywords")
     add(
         "--test_words",
         default="build/datasets/kws/test.csv",

@@ -13,12 +13,7 @@ def parse() -> argparse.Namespace:
     add = parser.add_argument
     flags.add_network(parser, "def_vad.txt")
     add("--engine", choices=ENGINES, default="c", help="what scores (default %(default)s)")
-    add(
-        "--test_list",
-        default="build/datasets/test.csv",
-        metavar="CSV",
-        help="list of data_se.py to mix from (default %(default)s)",
-    )
+    flags.add_test_list(parser, "list of data_se.py to mix from")
     add("--snr", default="-5,0,5,10,20", metavar="DB,...", help="ratios to mix at (default %(default)s)")
     add("--clips", type=int, default=60, help="per ratio (default %(default)s)")
     add("--seconds", type=float, default=10.0, help="of each mixture (default %(default)s)")
