@@ -130,7 +130,7 @@ class Mixer:
     with the square root of their length, so that a class with many recordings does not drown the others.
     Rooms are drawn from the list's measured responses where it has any, else they are made up.
 
-    The ratio of speech to noise is that to all noise, rumble and hum too, behind the microphone's band; a step
+    The ratio of speech to noise is that to all noise, rumble and hum too, after the microphone's band; a step
     in level and clipping come after it.
 
     Parameters

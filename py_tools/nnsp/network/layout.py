@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """How weights and activations lie in memory; the twin of nnsp_lib/include/nnsp_layout.h.
 
-Rows stand in groups of four and columns in blocks of eight. Behind the blocks of a group stand its biases (int32) and
+Rows stand in groups of four and columns in blocks of eight. After the blocks of a group stand its biases (int32) and
 multipliers (int16): ROWS_WORDS, or GATES_WORDS where a recurrent matrix has multipliers of its own.
 """
 
